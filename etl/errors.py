@@ -1,0 +1,89 @@
+"""Every failure the product knows, by what the caller may do about it.
+
+``Terminal``: trying again changes nothing; a person must act.
+``Transient``: the same call may work later; Airflow retries it.
+
+Each error carries ``message`` (what happened, with names and numbers) and ``remedy``
+(what the reader does next). ``exit_code`` is what the command line returns for it;
+the table in the README lists them.
+"""
+
+from __future__ import annotations
+
+
+class BochisoError(Exception):
+    """Base of all expected failures. ``str()`` is message and remedy together."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message, remedy)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} -> {self.remedy}"
+
+
+class Terminal(BochisoError):
+    """A person must act; a retry would fail the same way."""
+
+    exit_code = 3
+
+
+class Transient(BochisoError):
+    """The same call may succeed later."""
+
+    exit_code = 4
+
+
+class PortalRefused(Terminal):
+    """401, 403, 406, 429 or the firewall's HTML page: stop and let a person talk to the portal."""
+
+
+class PortalAnswerUnreadable(Terminal):
+    """The portal answered, but not with what its contract says (cut JSON, code other than OK)."""
+
+
+class PortalHasNoSuchData(Terminal):
+    """404: the portal does not publish this endpoint or period."""
+
+
+class PortalUnreachable(Transient):
+    """Network failure, time-out or 5xx that outlasted the retries."""
+
+
+class CaptureIncomplete(Terminal):
+    """One or more groups hold fewer units than they must; what is complete was kept."""
+
+    exit_code = 5
+
+
+class ValidationFailed(Terminal):
+    """A check of severity *fail* did not hold; nothing was published."""
+
+    exit_code = 6
+
+
+class UnknownName(Terminal):
+    """A province, period, unit or setting that nobody declared."""
+
+    exit_code = 2
+
+
+class WarehouseUnavailable(Transient):
+    """PostgreSQL cannot be reached or cannot be started."""
+
+
+class WarehouseRefused(Terminal):
+    """The warehouse is there but the operation would break a promise (changed snapshot, old schema)."""
+
+
+class EnvironmentUnfit(Terminal):
+    """The machine or folder cannot serve as asked (permissions, ports, missing programs)."""
+
+
+class ReportNotReady(Terminal):
+    """A deliverable was asked for, but its inputs are not complete."""
+
+    exit_code = 5

@@ -1,0 +1,1 @@
+"""Dated reference data: provinces, units, indicators, calendar overrides, and their loader."""

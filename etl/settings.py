@@ -1,0 +1,85 @@
+"""One typed settings object: the only place that reads the environment.
+
+Every setting is an environment variable ``BOCHISO_<NAME>`` (see ``docs/settings.md``).
+Provinces are files in ``etl/reference/provinces``; a new province is a new file.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, HttpUrl, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+class Settings(BaseSettings):
+    """What differs between an office, a laptop and a test. Units are in the names."""
+
+    model_config = SettingsConfigDict(env_prefix="BOCHISO_", frozen=True, extra="ignore")
+
+    home: Path = Field(PROJECT_ROOT / "var", description="Folder for everything the program writes.")
+    warehouse_url: str | None = Field(
+        None, description="PostgreSQL URL of the warehouse; absent: an embedded server under the home folder."
+    )
+    analyst_url: str | None = Field(
+        None, description="URL that logs in as bochiso_analyst, for `bochiso sql` on a given server."
+    )
+    portal_url: HttpUrl = Field(
+        HttpUrl("https://dichvucong.gov.vn/api/v1/reporting"),
+        description="Base address of the portal's reporting API; a sandbox can stand in.",
+    )
+    portal_contact: str = Field(
+        "the office that runs this installation (set BOCHISO_PORTAL_CONTACT)",
+        description="Contact named in the User-Agent, so that the portal's operators can reach a person.",
+    )
+    portal_pause_seconds: float = Field(2.0, ge=0, le=60, description="Pause between two portal calls.")
+    portal_connect_timeout_seconds: float = Field(10.0, gt=0, description="Time to connect.")
+    portal_read_timeout_seconds: float = Field(60.0, gt=0, description="Time to wait for an answer.")
+    portal_attempts: int = Field(3, ge=1, le=5, description="Tries per call; network and 5xx only.")
+    portal_retry_wait_seconds: float = Field(2.0, ge=0, description="First wait before a retry; doubles.")
+    max_missing_unit_share: float = Field(
+        0.05, ge=0, lt=1, description="A group that lacks more than this share of its units is refused."
+    )
+    max_quarantined_share: float = Field(
+        0.05, ge=0, lt=1, description="A snapshot with more than this share of rows in quarantine is refused."
+    )
+    inbox: Path | None = Field(None, description="Folder where staff drop files; default: inbox under home.")
+    deliverables: Path | None = Field(
+        None, description="Folder for finished documents; default: deliverables under home."
+    )
+    province: str = Field("phu_tho", description="Province used when none is named.")
+    airflow_port: int = Field(8080, ge=1, le=65535, description="Port of Airflow's pages on 127.0.0.1.")
+
+    @field_validator("home", "inbox", "deliverables")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path.expanduser().absolute() if path is not None else None
+
+    @property
+    def archive_dir(self) -> Path:
+        return self.home / "archive"
+
+    @property
+    def work_dir(self) -> Path:
+        return self.home / "work"
+
+    @property
+    def data_docs_dir(self) -> Path:
+        return self.home / "data_docs"
+
+    @property
+    def deliverables_dir(self) -> Path:
+        return self.deliverables or self.home / "deliverables"
+
+    @property
+    def portal_base(self) -> str:
+        return str(self.portal_url).rstrip("/")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()  # type: ignore[call-arg]
