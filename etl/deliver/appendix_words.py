@@ -1,0 +1,213 @@
+"""The Vietnamese words of the appendix: names, labels of codes, notes and footnotes.
+
+Codes come from the warehouse and the portal; what a head of office reads comes from here.
+A code nobody has translated is shown as it is, never hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from etl.deliver.appendix_data import AppendixData, IndicatorRow, UnitRow
+from etl.deliver.sheet_text import number_vi, time_vi
+from etl.periods import Period
+
+# Name of the index set as the province's letter and Decision 766/QĐ-TTg write it.
+INDEX_TITLE = (
+    "KẾT QUẢ THỰC HIỆN BỘ CHỈ SỐ CHỈ ĐẠO, ĐIỀU HÀNH VÀ ĐÁNH GIÁ CHẤT LƯỢNG PHỤC VỤ NGƯỜI DÂN, DOANH NGHIỆP "
+    "TRONG THỰC HIỆN THỦ TỤC HÀNH CHÍNH, DỊCH VỤ CÔNG THEO THỜI GIAN THỰC TRÊN MÔI TRƯỜNG ĐIỆN TỬ"
+)
+
+# The portal stands in for the national report's dossier count: 100 % by construction.
+TEMPORARY_DENOMINATOR = "TEMP_NATIONAL_REPORT_DENOMINATOR"
+# Not the portal's: our own mark on totals summed from the six groups.
+COMPUTED_SUM = "COMPUTED_SUM"
+_FLAGS = {"NO_NATIONAL_REPORT_DATA": "Cổng không có dữ liệu báo cáo tổng hợp"}
+
+SHEET_NAMES = {
+    "province": "Toàn tỉnh",
+    "department": "Sở, ban, ngành",
+    "district": "Cấp huyện",
+    "commune": "Cấp xã",
+}
+BLOCK_ORDER = ("department", "district", "commune")
+_SOURCES = {
+    "national_portal": "Cổng Dịch vụ công quốc gia (dichvucong.gov.vn)",
+    "legacy_portal": "Cổng Dịch vụ công quốc gia (dichvucong.gov.vn), giao diện dữ liệu trước năm 2026",
+    "indicator_file": "tệp số liệu tải từ Cổng Dịch vụ công quốc gia, do cán bộ nạp vào hệ thống",
+}
+STATES = {"passed": "Đạt", "warned": "Cảnh báo", "failed": "Không đạt"}
+SEVERITIES = {"fail": "Bắt buộc", "warn": "Cảnh báo", "info": "Thông tin"}
+FIELDS = {
+    "numerator": "Tử số",
+    "denominator": "Mẫu số",
+    "ratio_pct": "Tỷ lệ (%)",
+    "score": "Điểm",
+    "max_score": "Điểm tối đa",
+    "value": "Giá trị",
+    "quality_flag": "Cờ chất lượng",
+    "presence": "Có trong số liệu",
+}
+ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
+
+
+@dataclass(frozen=True)
+class ProvinceNames:
+    """How the documents of one province name things.
+
+    ``province``: "tỉnh Phú Thọ"; ``office``: the office that reports; ``block_titles``:
+    what stands in the title of each block; ``report_symbol``: the symbol after the number
+    the office leaves blank.
+    """
+
+    province: str
+    office: str
+    block_titles: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "department": "các sở, ban, ngành",
+            "district": "UBND cấp huyện",
+            "commune": "UBND cấp xã",
+        }
+    )
+    report_symbol: str = "BC-VP"
+
+
+@dataclass(frozen=True)
+class Band:
+    """A rating from ``minimum`` points upwards."""
+
+    minimum: Decimal
+    name: str
+
+
+# A convention among users of the portal, not a rule of law: every use is labelled so.
+CONVENTION_BANDS = (
+    Band(Decimal(90), "Xuất sắc"),
+    Band(Decimal(80), "Tốt"),
+    Band(Decimal(70), "Khá"),
+    Band(Decimal(50), "Trung bình"),
+    Band(Decimal(0), "Yếu"),
+)
+
+
+def band_of(unit: UnitRow, bands: Sequence[Band]) -> str | None:
+    """The rating of a unit's total; None without a total or without dossiers (its floor of
+    16 points says nothing about its work). ``bands`` descend."""
+    if unit.total is None or unit.no_dossiers:
+        return None
+    return next((band.name for band in bands if unit.total >= band.minimum), None)
+
+
+def period_label(period_id: str) -> str:
+    """ "tháng 7/2026" of ``2026-07``."""
+    return Period.parse(period_id).label_vi
+
+
+def flag_vi(flag: str) -> str:
+    """What a portal flag says; an unknown one is quoted."""
+    return _FLAGS.get(flag, f"cờ chất lượng của Cổng {flag}")
+
+
+def unit_note(unit: UnitRow, group_codes: Sequence[str]) -> str | None:
+    """The note column of a unit: what makes its line different from the others."""
+    missing = [code for code, score in zip(group_codes, unit.group_scores, strict=True) if score is None]
+    notes = []
+    if unit.no_dossiers:
+        notes.append("Không phát sinh hồ sơ")
+    if missing and len(missing) == len(unit.group_scores):
+        notes.append("Không có số liệu")
+    elif missing:
+        notes.append(f"Không có số liệu nhóm {', '.join(missing)}")
+    for code, flag in unit.flags:
+        # Without dossiers the portal's missing report data is the same fact again.
+        if flag in (TEMPORARY_DENOMINATOR, COMPUTED_SUM) or (unit.no_dossiers and flag in _FLAGS):
+            continue
+        notes.append(f"{code}: {flag_vi(flag)}")
+    return "; ".join(notes) or None
+
+
+def indicator_note(row: IndicatorRow) -> str | None:
+    """The note column of a component of the province's table."""
+    notes = []
+    if row.value is not None:
+        decimals = max(0, -int(row.value.normalize().as_tuple().exponent))
+        notes.append(f"giá trị {number_vi(row.value, decimals)} {row.value_unit or ''}".strip())
+    if row.max_score == 0 or (row.max_score is None and row.value is not None):
+        notes.append("chỉ theo dõi, không chấm điểm")
+    elif row.max_score is None:
+        notes.append("Cổng không công bố điểm riêng")
+    if row.inherited:
+        notes.append("giá trị chung của tỉnh, không xếp hạng")
+    if row.denominator == 0:
+        notes.append("không phát sinh trong kỳ")
+    elif all(v is None for v in (row.numerator, row.denominator, row.ratio_pct, row.score, row.value)):
+        notes.append("không có số liệu")
+    if row.quality_flag == TEMPORARY_DENOMINATOR:
+        notes.append("* tạm tính: mẫu số tạm")
+    elif row.quality_flag not in (None, COMPUTED_SUM):
+        notes.append(flag_vi(str(row.quality_flag)))
+    text = "; ".join(notes)
+    return text[:1].upper() + text[1:] or None
+
+
+def temporary_codes(units: Sequence[UnitRow]) -> dict[str, int]:
+    """Indicator code → number of units whose figure rests on the portal's stand-in denominator."""
+    counts: dict[str, int] = {}
+    for unit in units:
+        for code, flag in unit.flags:
+            if flag == TEMPORARY_DENOMINATOR:
+                counts[code] = counts.get(code, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def temporary_footnote(indicators: str) -> str | None:
+    """The one footnote of a sheet that explains the asterisk; ``indicators`` names them."""
+    if not indicators:
+        return None
+    return (
+        f"* Tạm tính: chỉ số {indicators} được Cổng tính theo mẫu số tạm, chưa có số liệu báo cáo tổng hợp "
+        "quốc gia; điểm có thể thay đổi khi Cổng thay mẫu số chính thức."
+    )
+
+
+def change_label(units: Sequence[UnitRow]) -> str:
+    """ "tháng 7/2026", or "kỳ trước" when nothing comparable exists."""
+    compared = sorted({unit.compared_period_id for unit in units if unit.compared_period_id})
+    return ", ".join(period_label(period) for period in compared) or "kỳ trước"
+
+
+def rank_change_vi(change: int) -> str:
+    """ "tăng 2 bậc", "giảm 1 bậc", "giữ nguyên thứ hạng"; positive is better."""
+    if change == 0:
+        return "giữ nguyên thứ hạng"
+    return f"{'tăng' if change > 0 else 'giảm'} {abs(change)} bậc"
+
+
+def read_between(data: AppendixData) -> str:
+    """When the figures were read from the source, Vietnam's time, to the minute."""
+    times = [capture.captured_at for capture in data.snapshot.captures] or [data.snapshot.captured_at]
+    first, last = time_vi(min(times)), time_vi(max(times))
+    return first if first == last else f"từ {first} đến {last}"
+
+
+def source_line(data: AppendixData) -> str:
+    """The foot of every sheet: where the figures come from and when they were read."""
+    source = _SOURCES.get(data.snapshot.source, data.snapshot.source)
+    return (
+        f"Nguồn: {source}; kỳ số liệu: {data.period.label_vi}; "
+        f"thời điểm chụp số liệu: {read_between(data)} (giờ Việt Nam)."
+    )
+
+
+def period_title(data: AppendixData) -> str:
+    """The period of a title, with the warning a running period needs."""
+    return data.period.label_vi + (" (số liệu tạm thời)" if data.snapshot.provisional else "")
+
+
+def provisional_note(data: AppendixData) -> str | None:
+    """A sentence for figures read before their period had ended."""
+    if not data.snapshot.provisional:
+        return None
+    return "Số liệu tạm thời: được chụp khi kỳ chưa kết thúc, còn thay đổi đến hết kỳ."

@@ -1,0 +1,6 @@
+CREATE VIEW mart.snapshot_captures AS
+SELECT sc.snapshot_id, sc.group_code, sc.page, c.captured_at, c.sha256, c.size_bytes, c.endpoint,
+       c.request::text AS request_json
+FROM core.snapshot_capture sc
+JOIN ops.capture c USING (capture_id);
+COMMENT ON VIEW mart.snapshot_captures IS 'The captures behind a snapshot: what was asked, when, and the SHA-256 under which the archive keeps the bytes.';

@@ -1,0 +1,57 @@
+CREATE VIEW mart.data_quality AS
+WITH cur AS (
+    SELECT s.*, p.previous_period_id FROM core.current_snapshot s JOIN core.period p USING (period_id)
+), members AS (
+    SELECT cur.snapshot_id, f.unit_id
+    FROM cur JOIN core.indicator_score f USING (snapshot_id)
+    GROUP BY cur.snapshot_id, f.unit_id
+), before AS (
+    SELECT c.snapshot_id, b.snapshot_id AS before_id, b.period_id AS before_period
+    FROM cur c JOIN cur b ON b.source = c.source AND b.province_code = c.province_code
+        AND b.period_id = c.previous_period_id AND b.complete AND c.complete
+)
+SELECT s.province_code, s.period_id, 'check' AS kind, v.rule AS subject, v.severity, v.state,
+       v.observed, v.expected, v.detail_vi, s.snapshot_id
+FROM cur s JOIN ops.validation_result v USING (snapshot_id)
+UNION ALL
+SELECT s.province_code, s.period_id, 'flag', f.indicator_code || ' ' || f.quality_flag, 'info', 'warned',
+       count(*)::text, NULL,
+       'Cổng gắn cờ chất lượng ' || f.quality_flag || ' cho chỉ số ' || f.indicator_code || ' ở ' || count(*) || ' đơn vị: số liệu mang tính tạm thời.',
+       s.snapshot_id
+FROM cur s JOIN core.indicator_score f USING (snapshot_id)
+WHERE f.quality_flag IS NOT NULL AND f.quality_flag <> 'COMPUTED_SUM'
+GROUP BY s.province_code, s.period_id, s.snapshot_id, f.indicator_code, f.quality_flag
+UNION ALL
+SELECT s.province_code, s.period_id, 'group', g, 'fail', 'failed', 'thiếu', 'đủ',
+       'Nhóm ' || g || ' không đủ đơn vị hoặc không có trong lần đọc này: không dùng và không thay bằng 0.', s.snapshot_id
+FROM cur s CROSS JOIN LATERAL unnest(s.missing_groups) AS g
+UNION ALL
+SELECT s.province_code, s.period_id, 'provisional', s.period_id, 'warn', 'warned', NULL, NULL,
+       'Số liệu tạm: đọc khi kỳ chưa kết thúc.', s.snapshot_id
+FROM cur s WHERE s.provisional
+UNION ALL
+SELECT s.province_code, s.period_id, 'quarantine', q.rule, q.severity, CASE q.severity WHEN 'fail' THEN 'failed' ELSE 'warned' END,
+       count(*)::text, '0', count(*) || ' giá trị bị giữ lại, không đưa vào kho: ' || min(q.message_vi), s.snapshot_id
+FROM cur s JOIN quarantine.rejected_row q USING (snapshot_id)
+GROUP BY s.province_code, s.period_id, s.snapshot_id, q.rule, q.severity
+UNION ALL
+SELECT s.province_code, s.period_id, 'missing_unit', coalesce(u.unit_code, u.name), 'warn', 'warned', 'không có', b.before_period,
+       u.name || ' có trong kỳ ' || b.before_period || ' nhưng không có trong kỳ này.', s.snapshot_id
+FROM cur s JOIN before b USING (snapshot_id)
+JOIN members mb ON mb.snapshot_id = b.before_id
+JOIN core.unit u ON u.unit_id = mb.unit_id AND s.captured_at >= u.valid_from AND s.captured_at < u.valid_to
+WHERE NOT EXISTS (SELECT FROM members m WHERE m.snapshot_id = s.snapshot_id AND m.unit_id = mb.unit_id)
+UNION ALL
+SELECT s.province_code, s.period_id, 'new_unit', coalesce(u.unit_code, u.name), 'info', 'warned', 'có', b.before_period,
+       u.name || ' là đơn vị mới so với kỳ ' || b.before_period || '.', s.snapshot_id
+FROM cur s JOIN before b USING (snapshot_id)
+JOIN members m ON m.snapshot_id = s.snapshot_id
+JOIN core.unit u ON u.unit_id = m.unit_id AND s.captured_at >= u.valid_from AND s.captured_at < u.valid_to
+WHERE NOT EXISTS (SELECT FROM members mb WHERE mb.snapshot_id = b.before_id AND mb.unit_id = m.unit_id)
+UNION ALL
+SELECT s.province_code, s.period_id, 'new_unit', s.province_code, 'info', 'passed', count(*)::text, NULL,
+       'Lần đọc đầu tiên của kỳ này không có kỳ liền trước để đối chiếu danh sách đơn vị: ' || count(*) || ' đơn vị.', s.snapshot_id
+FROM cur s JOIN members m USING (snapshot_id)
+WHERE NOT EXISTS (SELECT FROM before b WHERE b.snapshot_id = s.snapshot_id)
+GROUP BY s.province_code, s.period_id, s.snapshot_id;
+COMMENT ON VIEW mart.data_quality IS 'Everything a reader must know before trusting the current snapshot, one line a matter: checks with their verdict, provisional flags of the portal, refused groups and rows, units that came or went since the previous like period. detail_vi is the sentence for documents.';
