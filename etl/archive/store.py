@@ -28,7 +28,8 @@ class Capture:
     """One reply as received. ``complete`` is None while nobody has judged it.
 
     ``captured_at`` is an aware datetime; ``size_bytes`` and ``sha256`` describe the object;
-    ``scope`` is the province's H-code, or VN for national replies.
+    ``scope`` is the province's H-code, or VN for national replies; ``address`` is the base
+    address that answered (a sandbox's figures must never pass for the portal's).
     """
 
     source: str
@@ -42,6 +43,7 @@ class Capture:
     captured_at: datetime
     sha256: str
     size_bytes: int
+    address: str | None = None
     complete: bool | None = None
     expected_units: int | None = None
     seen_units: int | None = None
@@ -71,6 +73,8 @@ class Archive:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Captures that stand for what this object was given, new or known: the logbook's list.
+        self.recorded: list[Capture] = []
 
     def put(self, content: bytes) -> str:
         """Keep ``content`` and return its SHA-256. The same bytes are kept once."""
@@ -108,6 +112,7 @@ class Archive:
         """
         latest = self.latest(capture)
         if latest is not None and (latest.sha256, latest.complete) == (capture.sha256, capture.complete):
+            self.recorded.append(latest)
             return latest
         folder = self._manifest_folder(capture.source, capture.scope, capture.period_id)
         body = asdict(capture) | {
@@ -118,6 +123,7 @@ class Archive:
         path = folder / f"{capture.capture_id}.json"
         if not path.exists():
             _write_once(path, text.encode())
+        self.recorded.append(capture)
         return capture
 
     def latest(self, like: Capture) -> Capture | None:

@@ -15,7 +15,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
-from etl.deliver.appendix_data import GROUP_CODES, AppendixData, IndicatorRow, UnitRow
+from etl.deliver.appendix_data import GROUP_CODES, AppendixData, Group, IndicatorRow, UnitRow
 from etl.deliver.appendix_quality import write_quality, write_restatements
 from etl.deliver.appendix_words import (
     BLOCK_ORDER,
@@ -44,6 +44,7 @@ from etl.deliver.sheet_style import (
     FONT_NAME,
     SIGNED_TWO_DECIMALS,
     SIGNED_WHOLE,
+    TWO_DECIMALS,
     TWO_DECIMALS_MARKED,
     TWO_DECIMALS_UNMARKED,
     WHOLE,
@@ -114,13 +115,13 @@ def render_appendix(
 def _province_columns() -> list[Column]:
     return [
         Column("Mã", 7, "center"),
-        Column("Nhóm chỉ số, chỉ số thành phần", 62),
+        Column("Nhóm chỉ số, chỉ số thành phần", 66),
         Column("Tử số", 11, "right"),
         Column("Mẫu số", 11, "right"),
         Column("Tỷ lệ (%)", 10, "right"),
         Column("Điểm đạt", 10, "right"),
-        Column("Điểm tối đa", 9, "right"),
-        Column("Ghi chú", 34),
+        Column("Điểm\ntối đa", 9, "center"),
+        Column("Ghi chú", 36),
     ]
 
 
@@ -230,22 +231,24 @@ def _block_columns(data: AppendixData, units: Sequence[UnitRow]) -> list[Column]
     compared = change_label(units)
     return [
         Column("STT", 5, "center"),
-        Column("Đơn vị", 36),
+        Column("Đơn vị", 40),
         *(
-            Column(_group_heading(group.code, group.name, group.max_score), 10.3, "right")
+            # "Dịch vụ công trực tuyến" is the longest: a wider column keeps it to two lines.
+            Column(_group_heading(group), 12.4 if group.code == "CLGQ" else 10.3, "right")
             for group in data.groups
         ),
-        Column("Tổng điểm (tối đa 100)", 9, "right"),
-        Column("Xếp hạng trong khối", 8, "center"),
-        Column(f"Tăng, giảm điểm so với {compared}", 10.5, "right"),
-        Column(f"Tăng, giảm hạng so với {compared}", 10.5, "center"),
-        Column("Xếp loại (quy ước)", 10.5, "center"),
-        Column("Ghi chú", 24),
+        Column("Tổng điểm\n(tối đa 100)", 10.5, "right"),
+        Column("Xếp hạng trong khối", 7.5, "center"),
+        Column(f"Tăng, giảm điểm so với {compared}", 11, "right"),
+        Column(f"Tăng, giảm hạng so với {compared}", 11, "center"),
+        Column("Xếp loại\n(quy ước)", 11, "center"),
+        Column("Ghi chú", 21),
     ]
 
 
-def _group_heading(code: str, name: str, max_score: Decimal | None) -> str:
-    return f"{code}\n{name}" + (f"\n(tối đa {number_vi(max_score)})" if max_score is not None else "")
+def _group_heading(group: Group) -> str:
+    maximum = f"\n(tối đa {number_vi(group.max_score)})" if group.max_score is not None else ""
+    return f"{group.code}\n{group.name}{maximum}"
 
 
 def _write_block(
@@ -257,6 +260,12 @@ def _write_block(
     group_of = {row.indicator_code: row.group_code for row in data.indicators}
     # Where the catalogue does not know the indicator, its number tells its group: 1.4 → first.
     marked_groups = {code: group_of.get(code) or _group_by_number(code) for code in temporary}
+
+    def score_format(code: str, marked: bool) -> str:
+        if code not in marked_groups.values():
+            return TWO_DECIMALS
+        return TWO_DECIMALS_MARKED if marked else TWO_DECIMALS_UNMARKED
+
     for number, unit in enumerate(ordered, start=1):
         marked = {marked_groups[code] for code, flag in unit.flags if flag == TEMPORARY_DENOMINATOR}
         table.line(
@@ -264,7 +273,7 @@ def _write_block(
                 Number(number, WHOLE),
                 unit.unit_name,
                 *(
-                    Number(score, TWO_DECIMALS_MARKED if code in marked else TWO_DECIMALS_UNMARKED)
+                    Number(score, score_format(code, code in marked))
                     for code, score in zip(GROUP_CODES, unit.group_scores, strict=True)
                 ),
                 Number(unit.total),
@@ -281,8 +290,8 @@ def _write_block(
             None,
             "Trung bình khối (tính toán)",
             *(
-                Number(mean_score([unit.group_scores[place] for unit in active]), TWO_DECIMALS_UNMARKED)
-                for place in range(len(GROUP_CODES))
+                Number(mean_score([unit.group_scores[place] for unit in active]), score_format(code, False))
+                for place, code in enumerate(GROUP_CODES)
             ),
             Number(mean_score([unit.total for unit in active])),
             *[None] * 5,
@@ -298,6 +307,7 @@ def _block_notes(data: AppendixData, units: Sequence[UnitRow], bands: Sequence[B
     inherited = ", ".join(row.indicator_code for row in data.indicators if row.inherited)
     ratings = [band_of(unit, bands) for unit in units]
     compared = any(unit.compared_period_id for unit in units)
+    summed = any(flag == COMPUTED_SUM for unit in units for _, flag in unit.flags)
     named = ", ".join(
         f"{code} ({count}/{len(units)} đơn vị)" for code, count in temporary_codes(units).items()
     )
@@ -306,18 +316,17 @@ def _block_notes(data: AppendixData, units: Sequence[UnitRow], bands: Sequence[B
         temporary_footnote(named),
         "Ô trống: Cổng không có số liệu; không phải điểm 0."
         + ("" if compared else " Không có kỳ trước cùng loại để so sánh: các cột tăng, giảm để trống."),
-        "Tổng điểm của đơn vị là tổng sáu nhóm do phần mềm cộng từ điểm Cổng công bố."
-        if any(flag == COMPUTED_SUM for unit in units for _, flag in unit.flags)
-        else None,
-        "Xếp hạng trong khối theo tổng điểm làm tròn 2 chữ số thập phân, bằng điểm thì đồng hạng "
-        "(1, 2, 2, 4); dấu + ở cột tăng, giảm hạng là tăng bậc.",
+        "Xếp hạng trong khối theo tổng điểm"
+        + (" (tổng sáu nhóm, do phần mềm cộng)" if summed else "")
+        + " làm tròn 2 chữ số thập phân, bằng điểm thì đồng hạng (1, 2, 2, 4); dấu + ở cột tăng, giảm hạng "
+        "là tăng bậc.",
         f"Chỉ số {inherited} là giá trị chung của tỉnh, lặp lại ở mọi đơn vị: không so sánh đơn vị theo các "
         "chỉ số này."
         if inherited
         else None,
-        f"Trung bình khối: bình quân giản đơn của {len(units) - idle} đơn vị"
+        "Trung bình khối: bình quân giản đơn của các đơn vị có số liệu ở từng cột"
         + (f", không gồm {idle} đơn vị không phát sinh hồ sơ" if idle else "")
-        + "; ô trống không tính; làm tròn 2 chữ số thập phân.",
+        + "; làm tròn 2 chữ số thập phân.",
         f"Xếp loại là quy ước, không phải quy định: {limits}; còn lại {bands[-1].name}. Trong khối: "
         + ", ".join(f"{band.name} {ratings.count(band.name)}" for band in bands)
         + (f", không xếp loại {ratings.count(None)}." if None in ratings else "."),
@@ -353,7 +362,6 @@ def _maximum(value: Decimal | None) -> Number:
 
 
 def _write_notes(table: TableSheet, data: AppendixData, notes: Sequence[str | None]) -> None:
-    table.paragraph("Ghi chú:", size=_NOTE_SIZE, bold=True)
-    for note in filter(None, notes):
-        table.paragraph(note if note.startswith("*") else f"\u2013 {note}", size=_NOTE_SIZE)
-    table.paragraph(source_line(data), size=_NOTE_SIZE, italic=True)
+    """Notes and source in one cell: a page break may stand before it, never inside it."""
+    lines = [note if note.startswith("*") else f"\u2013 {note}" for note in notes if note]
+    table.paragraph("\n".join(["Ghi chú:", *lines, source_line(data)]), size=_NOTE_SIZE)

@@ -230,7 +230,7 @@ def _snapshot(mart: _Mart) -> Snapshot:
     row = found[0]
     if not row["complete"]:
         raise ReportNotReady(
-            f"the data of {mart.period.id} for {mart.keys['province']} is partial: groups or units are missing",
+            f"the data of {mart.period.id} for {mart.keys['province']} is partial: groups or units missing",
             f"see the quality view for what is missing, then {remedy}",
         )
     mart.keys["snapshot"] = str(row["snapshot_id"])

@@ -15,10 +15,10 @@ from etl.deliver.appendix_data import AppendixData, Capture
 from etl.deliver.appendix_words import (
     FIELDS,
     SEVERITIES,
-    STATES,
     ProvinceNames,
     provisional_note,
     source_line,
+    state_vi,
 )
 from etl.deliver.sheet_style import WHOLE, Column, Number, TableSheet
 from etl.deliver.sheet_text import number_vi, time_vi
@@ -30,13 +30,13 @@ _STATE_ORDER = {"failed": 0, "warned": 1, "passed": 2}
 
 # Section, its title, and what an empty section means to the reader.
 _SECTIONS = (
-    ("check", "Kiểm tra số liệu", "Không có kiểm tra nào được ghi nhận"),
-    ("group", "Nhóm chỉ số không đầy đủ", "Không có"),
-    ("provisional", "Số liệu tạm thời", "Không có"),
-    ("flag", "Cờ chất lượng của Cổng", "Không có"),
-    ("missing_unit", "Đơn vị thiếu", "Không có"),
-    ("new_unit", "Đơn vị mới", "Không có"),
-    ("quarantine", "Giá trị bị giữ lại", "Không có"),
+    ("check", "Kiểm tra số liệu", "không có kiểm tra nào được ghi nhận"),
+    ("group", "Nhóm chỉ số không đầy đủ", "không có"),
+    ("provisional", "Số liệu tạm thời", "không có"),
+    ("flag", "Cờ chất lượng của Cổng", "không có"),
+    ("missing_unit", "Đơn vị thiếu", "không có"),
+    ("new_unit", "Đơn vị mới", "không có"),
+    ("quarantine", "Giá trị bị giữ lại", "không có"),
 )
 
 
@@ -52,12 +52,12 @@ def write_quality(make: SheetMaker, data: AppendixData, names: ProvinceNames) ->
         "Chất lượng số liệu",
         [
             Column("STT", 6, "center"),
-            Column("Nội dung", 44),
+            Column("Nội dung", 62),
             Column("Mức độ", 11, "center"),
             Column("Kết quả", 11, "center"),
-            Column("Giá trị quan sát", 16, "center"),
-            Column("Giá trị yêu cầu", 16, "center"),
-            Column("Diễn giải", 52),
+            Column("Giá trị\nquan sát", 13, "center"),
+            Column("Giá trị\nyêu cầu", 13, "center"),
+            Column("Mã kiểm tra, đối tượng", 47),
         ],
         names.province,
         "CHẤT LƯỢNG SỐ LIỆU CỦA KỲ BÁO CÁO",
@@ -66,22 +66,23 @@ def write_quality(make: SheetMaker, data: AppendixData, names: ProvinceNames) ->
     table.header()
     known = {kind for kind, _, _ in _SECTIONS}
     others = sorted({row.kind for row in data.quality} - known)
-    for kind, title, nothing in (*_SECTIONS, *((kind, kind, "Không có") for kind in others)):
+    for kind, title, nothing in (*_SECTIONS, *((kind, kind, "không có") for kind in others)):
         rows = sorted(
             (row for row in data.quality if row.kind == kind),
             key=lambda row: (_STATE_ORDER.get(row.state, 3), row.subject, row.detail),
         )
-        table.line([None, title, None, None, None, None, None if rows else nothing], strong=True)
+        heading = title if rows else f"{title}: {nothing}"
+        table.line([None, heading, None, None, None, None, None], strong=True)
         for number, row in enumerate(rows, start=1):
             table.line(
                 [
                     Number(number, WHOLE),
-                    row.subject,
+                    row.detail,
                     SEVERITIES.get(row.severity, row.severity),
-                    STATES.get(row.state, row.state),
+                    state_vi(row.state, row.severity),
                     _value(row.observed),
                     _value(row.expected),
-                    row.detail,
+                    row.subject,
                 ]
             )
     snapshot = data.snapshot
@@ -111,8 +112,8 @@ def write_restatements(make: SheetMaker, data: AppendixData, names: ProvinceName
             Column("Đại lượng", 17, "center"),
             Column("Giá trị cũ", 15, "right"),
             Column("Giá trị mới", 15, "right"),
-            Column("Thời điểm chụp giá trị cũ", 22, "center"),
-            Column("Thời điểm chụp giá trị mới", 22, "center"),
+            Column("Thời điểm chụp\ngiá trị cũ", 22, "center"),
+            Column("Thời điểm chụp\ngiá trị mới", 22, "center"),
         ],
         names.province,
         "SỐ LIỆU CỔNG ĐÃ ĐIỀU CHỈNH SAU LẦN CHỤP TRƯỚC",
@@ -135,7 +136,7 @@ def write_restatements(make: SheetMaker, data: AppendixData, names: ProvinceName
     if hidden > 0:
         table.paragraph(
             f"Còn {number_vi(hidden)} giá trị điều chỉnh không in ở đây; đủ "
-            f"{number_vi(len(data.restatements))} giá trị có trong kho dữ liệu (mart.restatements).",
+            f"{number_vi(len(data.restatements))} giá trị có trong kho dữ liệu (bảng mart.restatements).",
             size=10,
             bold=True,
         )
@@ -153,7 +154,7 @@ def _summary(data: AppendixData) -> str:
         f"Cờ tạm tính của Cổng: {kinds['flag']}. "
         f"Đơn vị thiếu: {kinds['missing_unit']}; đơn vị mới: {kinds['new_unit']}. "
         f"Giá trị bị giữ lại: {kinds['quarantine']} loại. Giá trị Cổng đã điều chỉnh: {number_vi(restated)}"
-        + (" (xem sheet Điều chỉnh số liệu)." if restated else ".")
+        + (" (xem phụ lục Điều chỉnh số liệu)." if restated else ".")
     )
 
 

@@ -16,7 +16,7 @@ from etl.periods import Period
 
 # Name of the index set as the province's letter and Decision 766/QĐ-TTg write it.
 INDEX_TITLE = (
-    "KẾT QUẢ THỰC HIỆN BỘ CHỈ SỐ CHỈ ĐẠO, ĐIỀU HÀNH VÀ ĐÁNH GIÁ CHẤT LƯỢNG PHỤC VỤ NGƯỜI DÂN, DOANH NGHIỆP "
+    "KẾT QUẢ THỰC HIỆN BỘ CHỈ SỐ CHỈ ĐẠO, ĐIỀU HÀNH VÀ ĐÁNH GIÁ CHẤT LƯỢNG PHỤC VỤ NGƯỜI DÂN, DOANH NGHIỆP\n"
     "TRONG THỰC HIỆN THỦ TỤC HÀNH CHÍNH, DỊCH VỤ CÔNG THEO THỜI GIAN THỰC TRÊN MÔI TRƯỜNG ĐIỆN TỬ"
 )
 
@@ -38,6 +38,8 @@ _SOURCES = {
     "legacy_portal": "Cổng Dịch vụ công quốc gia (dichvucong.gov.vn), giao diện dữ liệu trước năm 2026",
     "indicator_file": "tệp số liệu tải từ Cổng Dịch vụ công quốc gia, do cán bộ nạp vào hệ thống",
 }
+# What only informs (a new unit, a flag) is not a warning of ours.
+_INFORMED = "Lưu ý"
 STATES = {"passed": "Đạt", "warned": "Cảnh báo", "failed": "Không đạt"}
 SEVERITIES = {"fail": "Bắt buộc", "warn": "Cảnh báo", "info": "Thông tin"}
 FIELDS = {
@@ -103,6 +105,13 @@ def band_of(unit: UnitRow, bands: Sequence[Band]) -> str | None:
 def period_label(period_id: str) -> str:
     """ "tháng 7/2026" of ``2026-07``."""
     return Period.parse(period_id).label_vi
+
+
+def state_vi(state: str, severity: str) -> str:
+    """The verdict in words; an unknown state is quoted."""
+    if severity == "info" and state == "warned":
+        return _INFORMED
+    return STATES.get(state, state)
 
 
 def flag_vi(flag: str) -> str:

@@ -17,7 +17,7 @@ from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
-from etl.deliver.sheet_text import clean_text, line_count
+from etl.deliver.sheet_text import LONGEST_TEXT, clean_text, line_count
 
 FONT_NAME = "Times New Roman"
 BODY_SIZE = 11
@@ -29,10 +29,13 @@ SIGNED_TWO_DECIMALS = "+#,##0.00;\u2212#,##0.00;0.00"
 SIGNED_WHOLE = "+#,##0;\u2212#,##0;0"
 # The same number with the footnote's asterisk, and its unmarked neighbour kept in line
 # (`_*` leaves the width of an asterisk): the mark is format, the cell stays a number.
+# Only in columns that have a mark.
 TWO_DECIMALS_MARKED = '#,##0.00"*"'
 TWO_DECIMALS_UNMARKED = "#,##0.00_*"
 
 _LINE_FACTOR = 1.32  # line height over font size: 14.5 points at 11
+# The notes are our own words, about ten lines over the table's whole width.
+_LONGEST_PARAGRAPH = 4000
 _TALLEST_ROW = 409.0  # Excel's limit in points
 _MM = 1 / 25.4
 _THIN = Side(style="thin", color="FF7F7F7F")
@@ -61,9 +64,9 @@ class Number:
 CellContent = str | Number | None
 
 
-def put_text(cell: Cell | MergedCell, text: str) -> None:
+def put_text(cell: Cell | MergedCell, text: str, *, longest: int = LONGEST_TEXT) -> None:
     """Write ``text`` as text whatever it begins with: never a formula, never an error value."""
-    shown = clean_text(text)
+    shown = clean_text(text, longest=longest)
     cell.value = shown
     cell.data_type = "s"
     if shown[:1] in ("=", "+", "-", "@"):
@@ -99,13 +102,13 @@ class TableSheet:
         """One line of text outside the table, across its whole width, wrapped."""
         self.row += 1
         cell = self.sheet.cell(self.row, 1)
-        put_text(cell, text)
+        put_text(cell, text, longest=_LONGEST_PARAGRAPH)
         cell.font = Font(name=FONT_NAME, size=size, bold=bold, italic=italic)
         cell.alignment = Alignment(horizontal=align, vertical="center", wrap_text=True)
         self.sheet.merge_cells(
             start_row=self.row, end_row=self.row, start_column=1, end_column=len(self.columns)
         )
-        lines = line_count(clean_text(text), self._width, size, bold=bold)
+        lines = line_count(str(cell.value), self._width, size, bold=bold)
         self._set_height(lines * size * _LINE_FACTOR + 2)
 
     def banner(self, appendix: str, title: str, subtitle: str, enclosure: str) -> None:
@@ -150,7 +153,7 @@ class TableSheet:
                 lines = max(lines, line_count(clean_text(content), column.width, BODY_SIZE, bold=strong))
             cell.font = Font(name=FONT_NAME, size=BODY_SIZE, bold=strong)
             self._dress(cell, column.align, _STRONG_FILL if strong else None)
-        self._set_height(lines * BODY_SIZE * _LINE_FACTOR + 4)
+        self._set_height(lines * BODY_SIZE * _LINE_FACTOR + 2)
 
     def finish(self, *, frozen_columns: int) -> None:
         """Page set-up, once everything is written: paper, margins, footer, freeze, print area."""
@@ -176,7 +179,9 @@ class TableSheet:
             footer.center.text = f'&"{FONT_NAME},Regular"&10Trang &P/&N'
 
     def _dress(self, cell: Cell | MergedCell, align: str, fill: PatternFill | None) -> None:
-        cell.alignment = Alignment(horizontal=align, vertical="center", wrap_text=True)
+        wrap = isinstance(cell.value, str)
+        # No indent: LibreOffice applies it to some figures of a row and not to others.
+        cell.alignment = Alignment(horizontal=align, vertical="center", wrap_text=wrap)
         cell.border = _GRID
         if fill is not None:
             cell.fill = fill

@@ -42,24 +42,26 @@ _TIMES_WIDTHS = dict(
 )
 _WIDE_CHARACTER = 1000  # control pictures, CJK and anything else the table does not know
 
-_CONTROL_PICTURES = {code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)} | {0x7F: "\u2421"}
 _VIETNAMESE_MARKS = {ord(","): ".", ord("."): ","}
-# C1 controls, bidirectional overrides (they can make a name read backwards), byte order
-# marks, lone surrogates and the two non-characters: none may stand in a cell unseen.
-_NEVER_SHOWN = re.compile("[\x80-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]")
+# Control characters but the line end, bidirectional overrides (they can make a name read
+# backwards), byte order marks, lone surrogates and the two non-characters: XML forbids
+# most of them, and none may stand in a cell unseen.
+_NEVER_SHOWN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
 
 
-def clean_text(text: str) -> str:
+def clean_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
     """``text`` fit for a cell: control characters made visible, never silently dropped.
 
-    NUL becomes U+2400 and so on; direction overrides and characters XML forbids become
-    U+FFFD; tabs become spaces; line ends become one kind. Longer than ``LONGEST_TEXT``
-    characters is cut, and says so.
+    NUL becomes ``[U+0000]`` and so on, in letters every font has; the same for direction
+    overrides and characters XML forbids. Tabs become spaces; line ends become one kind.
+    Longer than ``longest`` characters is cut, and says so.
     """
-    text = text.replace("\r\n", "\n").replace("\t", " ").translate(_CONTROL_PICTURES)
-    text = _NEVER_SHOWN.sub("\ufffd", text)
-    if len(text) > LONGEST_TEXT:
-        return f"{text[:LONGEST_TEXT]}… (còn {number_vi(len(text) - LONGEST_TEXT)} ký tự)"
+    text = text.replace("\r\n", "\n").replace("\t", " ")
+    text = _NEVER_SHOWN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
+    if len(text) > longest:
+        return f"{text[:longest]}… (còn {number_vi(len(text) - longest)} ký tự)"
     return text
 
 

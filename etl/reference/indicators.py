@@ -18,7 +18,8 @@ _CENT = Decimal("0.01")
 
 
 class Indicator(BaseModel):
-    """One component. ``max_score`` null means undetermined; ``inherited``: a province-wide value."""
+    """One component. ``max_score`` null means undetermined; ``inherited``: a province-wide value;
+    ``always_null``: measures that the portal leaves null for every unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +30,7 @@ class Indicator(BaseModel):
     rule: str | None = None
     threshold: Decimal | None = None
     inherited: bool = False
+    always_null: tuple[str, ...] = ()
     published: bool = True
     confidence: str
     null_rule: str | None = None

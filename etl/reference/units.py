@@ -20,6 +20,9 @@ _FOLDER = Path(__file__).parent
 # Fixed for ever: unit ids are derived from it, so that two warehouses agree on them.
 UNIT_NAMESPACE = uuid.UUID("7660766b-0c51-5c0e-8a76-6b0c50c51766")
 
+# The country has no id on the portal; this one stands for it in our tables.
+COUNTRY_PORTAL_ID = "00000000-0000-0000-0000-000000000000"
+
 
 @dataclass(frozen=True)
 class ListedUnit:

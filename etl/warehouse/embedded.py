@@ -46,10 +46,12 @@ class EmbeddedServer:
     def url(self, database: str, user: str, driver: str = "postgresql") -> str:
         """An address that names the password file instead of holding a password.
 
-        libpq (psycopg, psycopg2, adbc, psql) and asyncpg read it by themselves, so two
-        servers can be used side by side in one process.
+        libpq (psycopg, psycopg2, adbc, psql) and asyncpg read it by themselves. The address
+        is complete: no environment is needed, and servers of two homes, or one of ours and
+        a given one with the user's own ``PGPASSFILE``, work side by side in one process.
         """
-        return f"{driver}://{user}@{HOST}:{self.port}/{database}?passfile={quote(str(self._pgpass), safe='')}"
+        passfile = quote(str(self._pgpass), safe="")
+        return f"{driver}://{user}@{HOST}:{self.port}/{database}?passfile={passfile}&sslmode=disable"
 
     def environment(self) -> dict[str, str]:
         """What a client process needs that builds its own address."""
@@ -94,7 +96,7 @@ def ensure_running(home: Path) -> EmbeddedServer:
 
     The first call creates it (about 1 s; a later start takes 0.05 s), with the roles
     ``bochiso_owner`` (superuser), ``bochiso_etl`` and ``bochiso_analyst`` and the databases
-    ``bochiso`` and ``airflow``. Sets ``PGPASSFILE`` in this process's environment.
+    ``bochiso`` and ``airflow``.
 
     Raises EnvironmentUnfit (the machine or folder cannot host a server), WarehouseRefused
     (the folder was made by another major version) or WarehouseUnavailable (it did not
@@ -111,7 +113,6 @@ def ensure_running(home: Path) -> EmbeddedServer:
                 port = postmaster.start(directory, OWNER, passwords[OWNER])
             _write_passwords(directory / "pgpass", port, passwords)
             server = EmbeddedServer(directory, port)
-            os.environ.update(server.environment())
             _prepare(server)
     return server
 

@@ -19,7 +19,7 @@ from etl.errors import WarehouseRefused
 from etl.periods import VIETNAM, Period
 from etl.reference.indicators import TOTAL_CODE, Catalogue, load_editions
 from etl.reference.provinces import Province, load_provinces
-from etl.reference.units import UNIT_NAMESPACE, load_listed_units, name_key, portal_unit_id
+from etl.reference.units import COUNTRY_PORTAL_ID, load_listed_units, name_key, portal_unit_id
 from etl.settings import PROJECT_ROOT
 from etl.warehouse.engine import Warehouse
 
@@ -171,9 +171,10 @@ def _load_units(connection: psycopg.Connection[Any], provinces_dir: Path | None)
     """Provinces from their settings files, listed units from the legal lists. Known units are left alone."""
     units: list[tuple[Any, ...]] = []
     keys: list[tuple[Any, ...]] = []
-    country = UNIT_NAMESPACE
+    country = portal_unit_id(COUNTRY_PORTAL_ID)
     start = datetime(2020, 1, 1, tzinfo=VIETNAM)
     units.append((country, start, "infinity", "VN", "country", "VN", "Cả nước", "cả nước", None, "reference"))
+    keys.append(("portal_id", COUNTRY_PORTAL_ID, country, start))
     for province in load_provinces(provinces_dir).values():
         unit_id = province_unit_id(province)
         begin, end = _instants(province.valid_from, province.valid_to)

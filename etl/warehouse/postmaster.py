@@ -339,7 +339,7 @@ def _choose_port(file: Path) -> int:
 def _shared_memory() -> dict[str, str]:
     """Containers give /dev/shm 64 MB, too little for parallel queries: use files instead."""
     try:
-        room = os.statvfs("/dev/shm")
+        room = os.statvfs("/dev/shm")  # noqa: S108 - asked for its size, not written to
     except OSError:
         return {}
     small = room.f_frsize * room.f_blocks < 256 * 1024**2
@@ -353,4 +353,4 @@ def write_private(path: Path, text: str) -> None:
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    os.replace(fresh, path)
+    fresh.replace(path)

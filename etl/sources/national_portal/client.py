@@ -39,6 +39,7 @@ class Reply:
     """One successful answer: the bytes as received and their parsed ``data`` (numbers as Decimal)."""
 
     endpoint: str
+    address: str
     request: Mapping[str, Any]
     status: int
     body: bytes
@@ -115,6 +116,7 @@ class PortalClient:
         _check_status(endpoint, response, body)
         return Reply(
             endpoint=endpoint,
+            address=self._settings.portal_base,
             request=dict(request),
             status=response.status_code,
             body=body,

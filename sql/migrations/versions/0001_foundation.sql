@@ -235,7 +235,8 @@ CREATE TABLE ops.capture (
     complete       boolean,
     expected_units int,
     seen_units     int,
-    note           text
+    note           text,
+    address        text
 );
 CREATE INDEX capture_scope ON ops.capture (source, province_code, period_id);
 COMMENT ON TABLE ops.capture IS 'Every raw capture: what was asked, when, and the hash of the bytes in the archive. Never changes.';
@@ -254,6 +255,7 @@ COMMENT ON COLUMN ops.capture.size_bytes IS 'Length of the bytes.';
 COMMENT ON COLUMN ops.capture.complete IS 'Whether the group was whole; null: the run stopped before it could be judged.';
 COMMENT ON COLUMN ops.capture.expected_units IS 'Units the group should hold.';
 COMMENT ON COLUMN ops.capture.seen_units IS 'Units it holds.';
+COMMENT ON COLUMN ops.capture.address IS 'Base address that answered; null for a manifest. A sandbox''s figures never pass for the portal''s.';
 COMMENT ON COLUMN ops.capture.note IS 'Why it was refused or what was odd.';
 
 CREATE TABLE ops.capture_check (
@@ -394,7 +396,7 @@ COMMENT ON TABLE staging.snapshot IS 'Shape: snapshots of a load. missing_groups
 CREATE TABLE staging.capture (
     snapshot_id text, capture_id text, source text, province_code text, period_id text, group_code text,
     endpoint text, page bigint, request text, http_status bigint, captured_at timestamptz, sha256 text,
-    size_bytes bigint, complete boolean, expected_units bigint, seen_units bigint, note text
+    size_bytes bigint, complete boolean, expected_units bigint, seen_units bigint, note text, address text
 );
 COMMENT ON TABLE staging.capture IS 'Shape: captures of a load.';
 CREATE TABLE staging.unit (

@@ -1,0 +1,112 @@
+"""When and in what order the national portal is read. The work is in etl/stages.py."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Param, dag, get_current_context, task
+
+from etl.errors import PortalHasNoSuchData
+from orchestration.assets import PROVINCE_SNAPSHOT
+from orchestration.outcomes import airflow_outcome
+
+DOC = """
+### National portal → warehouse, one province and period
+
+**fetch** (one slot of pool `national_portal`: one client, sequential) → **read** → **validate**
+(Great Expectations) → **publish** (one transaction). The national page of the period follows
+for the ranking of the provinces; where the portal has none, those tasks are skipped.
+
+*Terminal* errors (refused by the portal, partial reading, failed checks) fail at once and say
+what a person must do; *Transient* ones are retried. A complete snapshot emits the asset
+`province_snapshot`, which starts `monthly_report`.
+"""
+
+
+@dag(
+    dag_id="ingest_national_portal",
+    schedule=None,
+    start_date=datetime(2023, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    params={
+        "province": Param("phu_tho", type="string", description="slug (phu_tho) or H-code (H44)"),
+        "period": Param("2026-08", type="string", description="2026-08, 2026-Q3 or 2026"),
+    },
+    default_args={
+        "owner": "data-engineering",
+        "retries": 3,
+        "retry_delay": timedelta(minutes=5),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(hours=1),
+    },
+    tags=["ingest", "national-portal"],
+    doc_md=DOC,
+)
+def ingest_national_portal() -> None:
+    @task(pool="national_portal", execution_timeout=timedelta(minutes=30))
+    @airflow_outcome()
+    def fetch(params: dict[str, Any]) -> str:
+        from etl import stages
+        from etl.settings import get_settings
+
+        return stages.fetch(get_settings(), params["province"], params["period"], stages.system_clock)
+
+    @task(pool="national_portal", execution_timeout=timedelta(minutes=30), trigger_rule="none_skipped")
+    @airflow_outcome(skip_on=(PortalHasNoSuchData,))
+    def fetch_country(params: dict[str, Any]) -> str:
+        from etl import stages
+        from etl.settings import get_settings
+
+        return stages.fetch_country(get_settings(), params["period"], stages.system_clock)
+
+    @task
+    @airflow_outcome()
+    def read(handed: str) -> str:
+        from etl import stages
+        from etl.settings import get_settings
+
+        return stages.read(get_settings(), handed, stages.system_clock)
+
+    @task(execution_timeout=timedelta(minutes=15))
+    @airflow_outcome()
+    def validate(handed: str) -> str:
+        from etl import stages
+        from etl.settings import get_settings
+
+        return stages.validate(get_settings(), handed, stages.system_clock)
+
+    @task(execution_timeout=timedelta(minutes=15))
+    @airflow_outcome()
+    def publish_country(handed: str) -> dict[str, Any]:
+        from etl import stages
+        from etl.settings import get_settings
+
+        return dict(stages.publish_reading(get_settings(), handed, stages.system_clock))
+
+    @task(execution_timeout=timedelta(minutes=15), outlets=[PROVINCE_SNAPSHOT])
+    @airflow_outcome()
+    def publish(handed: str) -> Any:
+        from etl import stages
+        from etl.settings import get_settings
+
+        snapshot = stages.publish_reading(get_settings(), handed, stages.system_clock)
+        events = get_current_context()["outlet_events"]
+        events[PROVINCE_SNAPSHOT].extra = {
+            "province": snapshot["province_code"],
+            "period": snapshot["period_id"],
+            "snapshot_id": snapshot["snapshot_id"],
+        }
+        return dict(snapshot)
+
+    params = "{{ params }}"
+    fetched = fetch(params)
+    published = publish(validate(read(fetched)))
+    country = fetch_country(params)
+    published >> country  # the province comes first: the portal may stop answering at any call
+    read_country = read.override(task_id="read_country")(country)
+    publish_country(validate.override(task_id="validate_country")(read_country))
+
+
+ingest_national_portal()

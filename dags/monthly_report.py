@@ -1,0 +1,61 @@
+"""When a month's deliverables are made. The work is in etl/stages.py."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Param, dag, get_current_context, task
+
+from orchestration.assets import APPENDIX, PROVINCE_SNAPSHOT
+from orchestration.outcomes import airflow_outcome
+
+DOC = """
+### The month's appendix workbook (D3)
+
+Started by the asset `province_snapshot` (a complete snapshot has become visible), or by hand
+with `province` and `period`. Quarters and years among the events are left to their own DAGs.
+A report is made of a complete snapshot only; the same snapshot gives the same bytes.
+"""
+
+
+@dag(
+    dag_id="monthly_report",
+    schedule=[PROVINCE_SNAPSHOT],
+    start_date=datetime(2023, 1, 1),
+    catchup=False,
+    params={
+        "province": Param(None, type=["null", "string"], description="by hand: slug or H-code"),
+        "period": Param(None, type=["null", "string"], description="by hand: 2026-08"),
+    },
+    default_args={"owner": "provincial-office", "retries": 2, "retry_delay": timedelta(minutes=5)},
+    tags=["report", "monthly"],
+    doc_md=DOC,
+)
+def monthly_report() -> None:
+    @task
+    @airflow_outcome()
+    def targets(params: dict[str, Any]) -> list[dict[str, str]]:
+        """What to report on: the two parameters, or every month among the events that started the run."""
+        from etl.stages import report_targets
+
+        events = get_current_context().get("triggering_asset_events") or {}
+        extras = [event.extra for asset_events in events.values() for event in asset_events]
+        return report_targets("month", params, extras)
+
+    @task(execution_timeout=timedelta(minutes=15), outlets=[APPENDIX])
+    @airflow_outcome()
+    def appendix(target: dict[str, str]) -> str:
+        from etl import stages
+        from etl.settings import get_settings
+
+        path = stages.deliver_appendix(
+            get_settings(), target["province"], target["period"], stages.system_clock
+        )
+        get_current_context()["outlet_events"][APPENDIX].extra = target
+        return str(path)
+
+    appendix.expand(target=targets("{{ params }}"))
+
+
+monthly_report()
