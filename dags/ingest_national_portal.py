@@ -47,19 +47,20 @@ what a person must do; *Transient* ones are retried. A complete snapshot emits t
 def ingest_national_portal() -> None:
     @task(pool="national_portal", execution_timeout=timedelta(minutes=30))
     @airflow_outcome()
-    def fetch(params: dict[str, Any]) -> str:
+    def fetch(params: dict[str, Any] | None = None) -> str:
         from etl import stages
         from etl.settings import get_settings
 
-        return stages.fetch(get_settings(), params["province"], params["period"], stages.system_clock)
+        named = params or {}  # Airflow fills it in
+        return stages.fetch(get_settings(), named["province"], named["period"], stages.system_clock)
 
-    @task(pool="national_portal", execution_timeout=timedelta(minutes=30), trigger_rule="none_skipped")
+    @task(pool="national_portal", execution_timeout=timedelta(minutes=30))
     @airflow_outcome(skip_on=(PortalHasNoSuchData,))
-    def fetch_country(params: dict[str, Any]) -> str:
+    def fetch_country(params: dict[str, Any] | None = None) -> str:
         from etl import stages
         from etl.settings import get_settings
 
-        return stages.fetch_country(get_settings(), params["period"], stages.system_clock)
+        return stages.fetch_country(get_settings(), (params or {})["period"], stages.system_clock)
 
     @task
     @airflow_outcome()
@@ -100,10 +101,8 @@ def ingest_national_portal() -> None:
         }
         return dict(snapshot)
 
-    params = "{{ params }}"
-    fetched = fetch(params)
-    published = publish(validate(read(fetched)))
-    country = fetch_country(params)
+    published = publish(validate(read(fetch())))
+    country = fetch_country()
     published >> country  # the province comes first: the portal may stop answering at any call
     read_country = read.override(task_id="read_country")(country)
     publish_country(validate.override(task_id="validate_country")(read_country))

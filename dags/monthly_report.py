@@ -35,13 +35,13 @@ A report is made of a complete snapshot only; the same snapshot gives the same b
 def monthly_report() -> None:
     @task
     @airflow_outcome()
-    def targets(params: dict[str, Any]) -> list[dict[str, str]]:
+    def targets(params: dict[str, Any] | None = None) -> list[dict[str, str]]:
         """What to report on: the two parameters, or every month among the events that started the run."""
         from etl.stages import report_targets
 
         events = get_current_context().get("triggering_asset_events") or {}
         extras = [event.extra for asset_events in events.values() for event in asset_events]
-        return report_targets("month", params, extras)
+        return report_targets("month", params or {}, extras)
 
     @task(execution_timeout=timedelta(minutes=15), outlets=[APPENDIX])
     @airflow_outcome()
@@ -55,7 +55,7 @@ def monthly_report() -> None:
         get_current_context()["outlet_events"][APPENDIX].extra = target
         return str(path)
 
-    appendix.expand(target=targets("{{ params }}"))
+    appendix.expand(target=targets())
 
 
 monthly_report()

@@ -83,7 +83,7 @@ def follow(
 
     with log.open("a", encoding="utf-8") as file:
         process = subprocess.Popen(
-            [*_die_with_parent(), *command],
+            [*_die_with_parent("KILL"), *command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -111,7 +111,7 @@ class ProcessSet:
     def __init__(self, commands: Mapping[str, Sequence[str]], env: Mapping[str, str], logs: Path) -> None:
         self._logs: dict[str, tuple[Path, int]] = {}
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        prefix = _die_with_parent()
+        prefix = _die_with_parent("TERM")
         for name, command in commands.items():
             log = log_file(logs, name)
             with log.open("ab") as file:
@@ -160,10 +160,13 @@ def _session_members(session: int) -> list[int]:
     return members
 
 
-def _die_with_parent() -> list[str]:
-    """A prefix that sends SIGTERM to the child when we are killed (Linux with util-linux)."""
+def _die_with_parent(name: str) -> list[str]:
+    """A prefix that sends that signal to the child when we are killed (Linux with util-linux).
+
+    A task may handle SIGTERM itself, so a followed run needs KILL.
+    """
     setpriv = shutil.which("setpriv", path="/usr/local/bin:/usr/bin:/bin")
-    prefix = [str(setpriv), "--pdeathsig", "TERM", "--"]
+    prefix = [str(setpriv), "--pdeathsig", name, "--"]
     if setpriv and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
         return prefix
     return []

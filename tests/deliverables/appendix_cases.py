@@ -80,7 +80,7 @@ def commune_rows() -> tuple[UnitRow, ...]:
     ]
     return (
         unit("commune", "UBND xã Đoan Hùng", "7.96 16 6.2 5 6 14", 1, **seen("3.4", 10)),
-        unit("commune", "UBND xã Dân Chủ", "7.96 16 6.2 5 6 14", 1),
+        unit("commune", "UBND xã Duy Tiên", "7.96 16 6.2 5 6 14", 1),
         *named,
         unit(
             "commune",

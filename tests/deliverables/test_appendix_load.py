@@ -56,11 +56,12 @@ def add_snapshot(
     scores: dict[str, dict[str, Any]],
     *,
     province: str = "H99",
+    room: str = "national_portal",
     complete: bool = True,
 ) -> uuid.UUID:
     """One reading: ``scores[unit][indicator]`` is a score, or a dict of columns."""
-    snapshot = key(f"{province} {period} {at}")
-    source = {"source": "national_portal", "province_code": province, "period_id": period}
+    snapshot = key(f"{room} {province} {period} {at}")
+    source = {"source": room, "province_code": province, "period_id": period}
     counts = dict.fromkeys(("rows_read", "rows_published", "rows_quarantined", "rows_ignored"), 0)
     insert(
         connection,
@@ -166,13 +167,12 @@ def fill(connection: psycopg.Connection[Any]) -> None:
     }
     old = add_snapshot(connection, "2026-08", FIRST, {**august, "H99.01": card("8 1 1 1 1 1")})
     new = add_snapshot(connection, "2026-08", FIRST + timedelta(days=2), august)
-    # A later reading that broke off: it must not speak for the period.
-    add_snapshot(
-        connection, "2026-08", FIRST + timedelta(days=3), {"H99.01": {"CKMB": Decimal(1)}}, complete=False
-    )
-    add_snapshot(
-        connection, "2026-09", FIRST + timedelta(days=9), {"H99.01": card("1 1 1 1 1 1")}, complete=False
-    )
+    # Later readings that broke off, of the same source and of another: neither may speak.
+    broken = {"H99.01": {"CKMB": Decimal(1)}}
+    for room in ("national_portal", "indicator_file"):
+        add_snapshot(connection, "2026-08", FIRST + timedelta(days=3), broken, room=room, complete=False)
+    only = {"H99.01": card("1 1 1 1 1 1")}
+    add_snapshot(connection, "2026-09", FIRST + timedelta(days=9), only, complete=False)
     pair = {"old_snapshot_id": old, "new_snapshot_id": new}
     insert(
         connection,

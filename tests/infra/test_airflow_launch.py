@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from etl import airflow_launch
 from etl.airflow_launch import DagRunRequest, airflow_environment, migrate_airflow, run_dags, up
 from etl.errors import EnvironmentUnfit, Transient
 from etl.settings import PROJECT_ROOT, Settings
+from etl.warehouse import postmaster
 from etl.warehouse.embedded import AIRFLOW_DATABASE, OWNER, EmbeddedServer, ensure_running, stop_running
 
 DAGS = """
@@ -41,7 +43,9 @@ def chain():
         return unit
     each.expand(unit=units(period()))
 
-@dag(schedule=None, start_date=datetime(2023, 1, 1), default_args={"retries": 3, "retry_delay": timedelta(hours=1)})
+PATIENT = {"retries": 3, "retry_delay": timedelta(hours=1)}
+
+@dag(schedule=None, start_date=datetime(2023, 1, 1), default_args=PATIENT)
 def broken():
     @task
     def refuse():
@@ -72,7 +76,8 @@ from pathlib import Path
 from etl.airflow_launch import DagRunRequest, run_dags
 from etl.settings import Settings
 def show(line): print(line, flush=True)
-run_dags(Settings(home=Path(sys.argv[1])), [DagRunRequest("endless")], on_line=show, dags_folder=Path(sys.argv[2]))
+settings = Settings(home=Path(sys.argv[1]))
+run_dags(settings, [DagRunRequest("endless")], on_line=show, dags_folder=Path(sys.argv[2]))
 """
 UP = """
 import sys
@@ -114,14 +119,30 @@ def rows(server: EmbeddedServer, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
 
-def start(script: str, *arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
-    )
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a script of ours as a process of its own; what a failed test leaves is stopped."""
+    started = []
+
+    def run(script: str, *arguments: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        if process.poll() is None:
+            process.terminate()
+            process.communicate(timeout=60)
 
 
 def read_until(process: subprocess.Popen[str], begin: str) -> str:
@@ -140,17 +161,28 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.1)
 
 
-def descendants_of(home: Path) -> dict[int, str]:
-    """Python processes that work for this home folder, told by their environment."""
-    found = {}
-    mark = f"AIRFLOW_HOME={home / 'airflow'}".encode()
+def family(pid: int) -> dict[int, str]:
+    """Command lines of the living processes below ``pid``, by pid.
+
+    The server is left out: it belongs to all users of the home folder.
+    """
+    parents, names = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            names[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
-    return found
+        if fields[0] not in "ZX":
+            parents[int(folder.name)] = int(fields[1])
+    found, level = {}, {pid}
+    while level := {child for child, parent in parents.items() if parent in level}:
+        found |= {child: names[child] for child in level}
+    return {child: name for child, name in found.items() if not name.startswith("postgres:")}
+
+
+def living(pids: Iterable[int]) -> list[int]:
+    return [pid for pid in pids if postmaster._alive(pid)]
 
 
 # --- environment ----------------------------------------------------------------------
@@ -260,17 +292,19 @@ def test_goes_on_after_a_failure_when_told(settings: Settings, dags: Path) -> No
     ("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
 )
 def test_a_stopped_run_leaves_no_process_and_no_open_run(
-    settings: Settings, server: EmbeddedServer, dags: Path, number: signal.Signals, code: int
+    settings: Settings, server: EmbeddedServer, dags: Path, start: Start, number: signal.Signals, code: int
 ) -> None:
     process = start(RUN, settings.home, dags)
     read_until(process, "waiting in")
+    children = family(process.pid)
+    assert children
     with pytest.raises(Transient, match="already at work"):
         run_dags(settings, [DagRunRequest("chain")], dags_folder=dags)
     process.send_signal(number)
     process.communicate(timeout=30)
     # Python ends by SIGINT itself after an unhandled KeyboardInterrupt, or with code 1.
     assert process.returncode == code or (number == signal.SIGINT and process.returncode == -number)
-    wait_for(lambda: not descendants_of(settings.home))
+    wait_for(lambda: not living(children))
     if number == signal.SIGKILL:  # nobody was left to tidy up: the next start does
         airflow_launch._fail_leftovers(server)
     assert rows(server, "SELECT DISTINCT state FROM dag_run WHERE dag_id = 'endless'") == [("failed",)]
@@ -322,14 +356,12 @@ def listening_addresses(pids: set[int]) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the processes in /proc")
-def test_up_runs_a_dag_and_leaves_nothing_behind(
-    settings: Settings, server: EmbeddedServer, dags: Path
-) -> None:
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the processes in /proc")
+def test_up_runs_a_dag_and_leaves_nothing_behind(settings: Settings, dags: Path, start: Start) -> None:
     process = start(UP, settings.home, dags, settings.airflow_port)
     _, url, user, password_file = read_until(process, "ready").split(maxsplit=3)
     assert url == f"http://127.0.0.1:{settings.airflow_port}"
-    working = descendants_of(settings.home)
+    working = family(process.pid)
     assert len(working) >= 4, working
     assert listening_addresses(set(working)) == {"0100007F"}, "only 127.0.0.1"
 
@@ -346,25 +378,35 @@ def test_up_runs_a_dag_and_leaves_nothing_behind(
     wait_for(lambda: call(run_url, token)["state"] in ("success", "failed"), 60)
     assert call(run_url, token)["state"] == "success"
 
+    working |= family(process.pid)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=40)
     assert process.returncode == 0
-    assert descendants_of(settings.home) == {}
+    assert not living(working)
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the processes in /proc")
-def test_up_ends_when_a_part_dies(settings: Settings, dags: Path) -> None:
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the processes in /proc")
+def test_up_ends_when_a_part_dies(settings: Settings, dags: Path, start: Start) -> None:
     process = start(UP, settings.home, dags, settings.airflow_port)
     read_until(process, "ready")
-    (triggerer, *_) = sorted(
-        pid for pid, name in descendants_of(settings.home).items() if "triggerer" in name
-    )
+    working = family(process.pid)
+    triggerer = min(pid for pid, name in working.items() if "triggerer" in name)
     os.kill(triggerer, signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Terminal: airflow-triggerer ended by itself (code -9)" in said
-    assert descendants_of(settings.home) == {}
+    assert not living(working)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="only setpriv can tie a process to its parent's life")
+def test_a_killed_up_takes_its_parts_along(settings: Settings, dags: Path, start: Start) -> None:
+    process = start(UP, settings.home, dags, settings.airflow_port)
+    read_until(process, "ready")
+    working = family(process.pid)
+    process.kill()
+    wait_for(lambda: not living(working), 30)
 
 
 def test_up_names_the_port_that_is_taken(tmp_path: Path) -> None:

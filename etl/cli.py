@@ -1,0 +1,268 @@
+"""The `bochiso` command: the edge where time, the environment and a person's words come in."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from etl import __version__
+from etl.errors import BochisoError, UnknownName
+from etl.periods import VIETNAM, Period, reports_of_year
+from etl.settings import Settings, get_settings
+
+app = typer.Typer(
+    name="bochiso",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help=(
+        "**bochiso** reads the national portal's public-service index (Decision 766/QĐ-TTg) into a warehouse "
+        "and makes the documents an office sends.\n\n"
+        "A first look, with invented figures: `bochiso demo`. For real: name a contact in "
+        "`BOCHISO_PORTAL_CONTACT`, then `bochiso run monthly --province phu_tho --period 2026-08`.\n\n"
+        "Exit codes: **0** done · **1** a fault of the program · **2** wrong words or an unknown name · "
+        "**3** refused, a person must act · **4** not now, try again later · **5** incomplete input · "
+        "**6** failed checks, nothing published · **130** interrupted."
+    ),
+)
+err = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+PeriodOption = Annotated[
+    str, typer.Option("--period", "-p", help="month 2026-08, quarter 2026-Q3 or year 2026")
+]
+ProvinceOption = Annotated[
+    str | None,
+    typer.Option("--province", "-P", help="slug (phu_tho) or H-code (H44); default: BOCHISO_PROVINCE"),
+]
+PortalOption = Annotated[
+    str | None,
+    typer.Option("--portal", help="base address of the portal, or of a sandbox; default: BOCHISO_PORTAL_URL"),
+]
+
+
+@app.command()
+def demo() -> None:
+    """Run the main job once on invented figures: portal, archive, checks, warehouse, workbook.
+
+    Starts a sandbox portal and an embedded PostgreSQL, runs the real DAGs in process for
+    two months of one province, and prints where everything is. It keeps to a home folder of
+    its own (`<home>/demo`), so that invented figures never stand beside real ones.
+    """
+    from etl.cli_demo import run_demo
+
+    run_demo(get_settings(), err, out)
+
+
+run_app = typer.Typer(no_args_is_help=True, help="Run a job now, in this process, through the real DAGs.")
+app.add_typer(run_app, name="run")
+
+
+@run_app.command("monthly")
+def run_monthly(
+    period: PeriodOption, province: ProvinceOption = None, portal: PortalOption = None
+) -> None:
+    """Read the portal for a month and make the month's appendix workbook.
+
+    Example: `bochiso run monthly --province phu_tho --period 2026-08`
+    """
+    from etl.cli_run import run_jobs
+
+    settings = _settings(portal)
+    if Period.parse(period).kind != "month":
+        raise UnknownName(f"{period} is not a month", "name a month such as 2026-08")
+    run_jobs(settings, province or settings.province, [period], report=True, err=err, out=out)
+
+
+@run_app.command("ingest")
+def run_ingest(
+    period: PeriodOption, province: ProvinceOption = None, portal: PortalOption = None
+) -> None:
+    """Read the portal for a month, quarter or year into the warehouse, without a report."""
+    from etl.cli_run import run_jobs
+
+    settings = _settings(portal)
+    run_jobs(settings, province or settings.province, [period], report=False, err=err, out=out)
+
+
+@app.command()
+def up() -> None:
+    """Start Airflow (scheduler, DAG processor, API server, triggerer) and watch it at a local address.
+
+    Runs until Ctrl-C. The user is `admin`; the password stands in the file that is printed.
+    """
+    from etl.airflow_launch import AirflowAddress
+    from etl.airflow_launch import up as start_airflow
+    from etl.stages import ready_warehouse
+
+    settings = get_settings()
+    ready_warehouse(settings)
+
+    def ready(address: AirflowAddress) -> None:
+        out.print(f"Airflow is ready: [link={address.url}]{address.url}[/link]", soft_wrap=True)
+        out.print(f"user {address.user}, password in {address.password_file}", soft_wrap=True)
+        out.print("Ctrl-C stops it.")
+
+    start_airflow(settings, on_ready=ready)
+
+
+@app.command()
+def sandbox(
+    port: Annotated[int, typer.Option(help="port on 127.0.0.1; 0 takes any free one")] = 8766,
+    captures: Annotated[
+        Path | None,
+        typer.Option(help="serve the captures of this folder (manifest.json) instead of invented figures"),
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(help="answer as the portal did at this time, e.g. 2026-09-27T00:00+07:00 or 2026-09-27"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="another seed, other invented figures")] = 766,
+    misbehave: Annotated[
+        str | None,
+        typer.Option(
+            help="forbidden, too_many_requests, html, reset, slow, truncated, server_error, code_not_ok, "
+            "group_missing, units_missing or flaky"
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="misbehave on this endpoint only, e.g. transparency; repeatable")
+    ] = None,
+    times: Annotated[int | None, typer.Option(help="misbehave so many times, then behave")] = None,
+    seconds: Annotated[float, typer.Option(help="how long `slow` waits")] = 90.0,
+) -> None:
+    """Serve the portal's current API on 127.0.0.1, with invented figures or from captures.
+
+    Runs until Ctrl-C. Point the program at it with `--portal` or `BOCHISO_PORTAL_URL`.
+    """
+    from etl.sandbox import CapturedPortal, Fault, Misbehaviour, SamplePortal, SandboxServer
+
+    fault = None
+    if misbehave is not None:
+        kinds = [kind.value for kind in Misbehaviour]
+        if misbehave not in kinds:
+            raise UnknownName(f"no misbehaviour '{misbehave}'", f"use one of {', '.join(kinds)}")
+        fault = Fault(Misbehaviour(misbehave), frozenset(only) if only else None, times, seconds)
+    moment = _instant(as_of) if as_of else None
+    source = CapturedPortal(captures, moment) if captures else SamplePortal(seed, moment)
+    with _stop_on_signals(), SandboxServer(source, fault, port) as server:
+        # print, not rich: another program may read the address from a pipe
+        sys.stdout.write(f"BOCHISO_PORTAL_URL={server.url}\n")
+        sys.stdout.flush()
+        err.print("the sandbox answers until Ctrl-C")
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            err.print("stopped")
+
+
+@app.command()
+def periods(
+    year: Annotated[int | None, typer.Option(help="calendar year; default: the current one")] = None,
+) -> None:
+    """The reports owed in a year: windows, the portal's period beside them, target day and due instant."""
+    from etl.reference.calendar import load_calendar_overrides
+
+    table = Table(title=None, box=None, pad_edge=False)
+    for heading in ("report", "digitization window", "portal period", "target day", "due", "note"):
+        table.add_column(heading, no_wrap=True)
+    year = year or datetime.now(VIETNAM).year
+    for owed in reports_of_year(Period("year", year).year, load_calendar_overrides()):
+        table.add_row(
+            owed.period.id,
+            f"{owed.window_first:%Y-%m-%d} to {owed.window_last:%Y-%m-%d}",
+            owed.portal_period.id,
+            f"{owed.target_day:%a %Y-%m-%d}",
+            f"{owed.due_at:%Y-%m-%d %H:%M:%S}",
+            "preliminary on the target day, final after the window" if owed.preliminary else "",
+        )
+    Console(highlight=False, width=160).print(table)
+
+
+@app.command()
+def status(
+    checksum: Annotated[
+        bool, typer.Option("--checksum", help="print one hash of all the warehouse says")
+    ] = False,
+) -> None:
+    """What is in the warehouse, when it was read, how the last runs ended and what to do."""
+    from etl.cli_status import show_status
+
+    show_status(get_settings(), err, checksum=checksum)
+
+
+@app.command()
+def sql(query: Annotated[str, typer.Argument(help="one SELECT over the views of schema mart")]) -> None:
+    """Ask the warehouse as an analyst: read-only, schema `mart`, CSV on standard output.
+
+    Example: `bochiso sql "select * from mart.unit_scorecard where block = 'commune'"`.
+    A missing value is an empty field.
+    """
+    from etl.cli_status import run_query
+
+    run_query(get_settings(), query, err)
+
+
+@app.command()
+def version() -> None:
+    """The version of the program."""
+    out.print(f"bochiso {__version__}")
+
+
+def _settings(portal: str | None) -> Settings:
+    settings = get_settings()
+    return Settings.model_validate(settings.model_dump() | {"portal_url": portal}) if portal else settings
+
+
+def _instant(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UnknownName(f"'{text}' is not a time", "write it like 2026-09-27T00:00+07:00") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[None]:
+    """SIGTERM ends the command like Ctrl-C does."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main() -> None:
+    """Run the command; expected errors become a sentence on standard error and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except BochisoError as error:
+        err.print(f"[red]{type(error).__name__}[/red]: {_plain(error.message)}", soft_wrap=True)
+        err.print(f"what to do: {_plain(error.remedy)}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("interrupted; nothing is half-written, run the command again")
+        sys.exit(130)
+
+
+def _plain(text: str) -> str:
+    """Square brackets in data are not markup."""
+    return text.replace("[", "\\[")
+
+
+if __name__ == "__main__":
+    main()
