@@ -251,7 +251,7 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except BochisoError as error:
-        err.print(f"[red]{type(error).__name__}[/red]: {_plain(error.message)}", soft_wrap=True)
+        err.print(f"[red]{error.title}[/red]: {_plain(error.message)}", soft_wrap=True)
         err.print(f"what to do: {_plain(error.remedy)}", soft_wrap=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

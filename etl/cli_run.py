@@ -19,11 +19,15 @@ INGEST_TASKS, REPORT_TASKS = 8, 2
 
 
 class JobFailed(BochisoError):
-    """A task failed; the message and exit code are its own."""
+    """A task failed; title, message and exit code are those of its own error."""
 
     def __init__(self, message: str, remedy: str, exit_code: int) -> None:
         super().__init__(message, remedy)
-        self.exit_code = exit_code  # type: ignore[misc]
+        self.exit_code = exit_code
+
+    @property
+    def title(self) -> str:
+        return "failed"
 
 
 def run_jobs(
@@ -53,7 +57,7 @@ def run_jobs(
     for result in results:
         for task in result.tasks:
             if task.state == "skipped" and task.task_id == "fetch_country":
-                err.print(f"{result.dag_id}: the portal has no national page for this period; no ranking")
+                err.print("the portal has no national page for this period: no ranking", soft_wrap=True)
     if report and results[-1].ok:
         out.print(f"workbook   {workbook_path(settings, identity.slug, periods[-1])}", soft_wrap=True)
     out.print(
@@ -95,7 +99,8 @@ def _watched(settings: Settings, requests: Sequence[DagRunRequest], err: Console
                 progress.update(bar, description=name)
             elif rest.startswith(("succeeded", "failed", "skipped")):
                 progress.advance(bar)
-                progress.console.print(f"  {text}", style="dim", markup=False, soft_wrap=True)
+                shown = text.partition(": ")[0]  # the reason is told once, at the end
+                progress.console.print(f"  {shown}", style="dim", markup=False, soft_wrap=True)
 
         return list(run_dags(settings, requests, on_line=line))
 

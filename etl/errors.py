@@ -24,6 +24,11 @@ class BochisoError(Exception):
     def __str__(self) -> str:
         return f"{self.message} -> {self.remedy}"
 
+    @property
+    def title(self) -> str:
+        """The word a person sees before the message."""
+        return type(self).__name__
+
 
 class Terminal(BochisoError):
     """A person must act; a retry would fail the same way."""

@@ -169,7 +169,7 @@ def _read_manifest(path: Path) -> Capture:
         body.pop("capture_id")
         body["captured_at"] = datetime.fromisoformat(body["captured_at"])
         return Capture(**body)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Terminal(
             f"the capture manifest {path} cannot be read: {error}", "restore the file from a backup"
         ) from error

@@ -44,7 +44,7 @@ class Province(BaseModel):
 def _read(path: Path) -> Province:
     try:
         return Province.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError) as error:
+    except (UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise Terminal(
             f"the province file {path} cannot be read: {error}",
             "mend the file; every key of etl/reference/provinces/phu_tho.yml is required, no other is allowed",

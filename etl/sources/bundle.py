@@ -76,14 +76,16 @@ class Bundle:
         path = folder / "bundle.json"
         try:
             body = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise Terminal(f"{path} cannot be read: {error}", "run the period again from the start") from error
-        body["captured_at"] = datetime.fromisoformat(body["captured_at"])
-        body["captures"] = tuple(_capture(item) for item in body["captures"])
-        body["manifest"] = _capture(body["manifest"])
-        body["refused"] = tuple(Refused(**item) for item in body["refused"])
-        body["warnings"] = tuple(body["warnings"])
-        return cls(**body)
+            body["captured_at"] = datetime.fromisoformat(body["captured_at"])
+            body["captures"] = tuple(_capture(item) for item in body["captures"])
+            body["manifest"] = _capture(body["manifest"])
+            body["refused"] = tuple(Refused(**item) for item in body["refused"])
+            body["warnings"] = tuple(body["warnings"])
+            return cls(**body)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Terminal(
+                f"{path} cannot be read: {error}", "run the period again from the start"
+            ) from error
 
 
 def snapshot_id(

@@ -140,7 +140,10 @@ def _overdue_gaps(frame: pd.DataFrame) -> pd.Series:
 def _groups(frame: pd.DataFrame, catalogue: Catalogue, missing: Mapping[str, float]) -> pd.DataFrame:
     inherited = {item.code for group in catalogue.groups for item in group.indicators if item.inherited}
     rows: list[dict[str, Any]] = []
-    for code, part in frame.groupby("group_code", sort=True):
+    parts = {str(code): part for code, part in frame.groupby("group_code")}
+    # An accepted group of which every row was refused has no rows here: it is judged all the same.
+    for code in sorted({*parts, *missing}):
+        part = parts.get(code, frame.iloc[:0])
         roots = part[part["block"].isin(["province", "country"]) & (part["indicator_code"] == code)]
         shared = part[part["indicator_code"].isin(inherited)]
         variants = [
@@ -151,7 +154,7 @@ def _groups(frame: pd.DataFrame, catalogue: Catalogue, missing: Mapping[str, flo
             {
                 "group_code": code,
                 "roots": roots["portal_id"].nunique(),
-                "missing_share": missing.get(str(code), 0.0),
+                "missing_share": missing.get(code, 0.0),
                 "inherited_variants": max(variants, default=1),
             }
         )

@@ -1,6 +1,6 @@
 CREATE VIEW mart.unit_scorecard AS
 WITH card AS (
-    SELECT s.province_code, s.period_id, s.series, p.previous_period_id, u.block, u.unit_code, u.name AS unit_name,
+    SELECT s.source, s.province_code, s.period_id, s.series, p.previous_period_id, u.block, u.unit_code, u.name AS unit_name,
            f.unit_id, s.snapshot_id,
            max(f.score) FILTER (WHERE f.indicator_code = 'CKMB') AS ckmb,
            max(f.score) FILTER (WHERE f.indicator_code = 'TDGQ') AS tdgq,
@@ -16,12 +16,12 @@ WITH card AS (
     JOIN core.indicator_score f USING (snapshot_id)
     JOIN core.unit u ON u.unit_id = f.unit_id AND s.captured_at >= u.valid_from AND s.captured_at < u.valid_to
     WHERE s.province_code <> 'VN'
-    GROUP BY s.province_code, s.period_id, s.series, p.previous_period_id, u.block, u.unit_code, u.name,
+    GROUP BY s.source, s.province_code, s.period_id, s.series, p.previous_period_id, u.block, u.unit_code, u.name,
              f.unit_id, s.snapshot_id
 ), ranked AS (
     SELECT card.*,
            CASE WHEN block <> 'province' AND total IS NOT NULL THEN
-               rank() OVER (PARTITION BY province_code, period_id, block ORDER BY round(total, 2) DESC NULLS LAST)
+               rank() OVER (PARTITION BY snapshot_id, block ORDER BY round(total, 2) DESC NULLS LAST)
            END AS rank_in_block
     FROM card
 )
@@ -32,6 +32,6 @@ SELECT r.province_code, r.period_id, r.block, r.unit_code, r.unit_name,
        b.period_id AS compared_period_id,
        coalesce(r.no_dossiers, false) AS no_dossiers, r.unit_id, r.snapshot_id
 FROM ranked r
-LEFT JOIN ranked b ON b.province_code = r.province_code AND b.period_id = r.previous_period_id
+LEFT JOIN ranked b ON b.source = r.source AND b.province_code = r.province_code AND b.period_id = r.previous_period_id
     AND b.unit_id = r.unit_id AND b.series = r.series;
 COMMENT ON VIEW mart.unit_scorecard IS 'One line a unit: six groups, total, rank within its block (competition ranking 1,2,2,4 on two decimals), change of total and of rank (positive: better) against the previous period of the same kind and the same series, never across the series break. The province''s own line has no rank here: see province_ranking. total is null unless all six groups are there.';

@@ -1,6 +1,6 @@
 CREATE VIEW mart.province_ranking AS
 WITH card AS (
-    SELECT s.period_id, s.series, s.snapshot_id, s.provisional, p.previous_period_id, f.unit_id,
+    SELECT s.source, s.period_id, s.series, s.snapshot_id, s.provisional, p.previous_period_id, f.unit_id,
            u.province_code, u.name AS province_name,
            max(f.score) FILTER (WHERE f.indicator_code = 'CKMB') AS ckmb,
            max(f.score) FILTER (WHERE f.indicator_code = 'TDGQ') AS tdgq,
@@ -17,12 +17,12 @@ WITH card AS (
     JOIN ops.capture c USING (capture_id)
     JOIN core.unit u ON u.unit_id = f.unit_id AND s.captured_at >= u.valid_from AND s.captured_at < u.valid_to
     WHERE s.province_code = 'VN' AND u.block = 'province'
-    GROUP BY s.period_id, s.series, s.snapshot_id, s.provisional, p.previous_period_id, f.unit_id,
+    GROUP BY s.source, s.period_id, s.series, s.snapshot_id, s.provisional, p.previous_period_id, f.unit_id,
              u.province_code, u.name
 ), ranked AS (
     SELECT card.*,
            CASE WHEN total IS NOT NULL THEN
-               rank() OVER (PARTITION BY period_id ORDER BY round(total, 2) DESC NULLS LAST)
+               rank() OVER (PARTITION BY snapshot_id ORDER BY round(total, 2) DESC NULLS LAST)
            END AS rank
     FROM card
 )
@@ -30,5 +30,5 @@ SELECT r.period_id, r.province_code, r.province_name, r.ckmb, r.tdgq, r.clgq, r.
        r.rank, r.total - b.total AS total_change, b.rank - r.rank AS rank_change, b.period_id AS compared_period_id,
        r.captured_at, r.snapshot_id, r.capture_sha256, r.locator, r.provisional
 FROM ranked r
-LEFT JOIN ranked b ON b.period_id = r.previous_period_id AND b.unit_id = r.unit_id AND b.series = r.series;
+LEFT JOIN ranked b ON b.source = r.source AND b.period_id = r.previous_period_id AND b.unit_id = r.unit_id AND b.series = r.series;
 COMMENT ON VIEW mart.province_ranking IS 'The provinces as the portal''s national page scores them, with rank (competition ranking on two decimals) and change against the previous period of the same kind and series (positive: better).';

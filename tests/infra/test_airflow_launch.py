@@ -389,9 +389,9 @@ def test_up_runs_a_dag_and_leaves_nothing_behind(settings: Settings, dags: Path,
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the processes in /proc")
 def test_up_ends_when_a_part_dies(settings: Settings, dags: Path, start: Start) -> None:
     process = start(UP, settings.home, dags, settings.airflow_port)
-    read_until(process, "ready")
+    wait_for(lambda: sum("airflow" in name for name in family(process.pid).values()) >= 4)
     working = family(process.pid)
-    triggerer = min(pid for pid, name in working.items() if "triggerer" in name)
+    triggerer = min(pid for pid, name in working.items() if "airflow triggerer" in name)
     os.kill(triggerer, signal.SIGKILL)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +31,8 @@ from etl.settings import Settings
 _GO_AWAY = (401, 403, 406, 429)
 # The largest real answer seen is 0.3 MB; ten times a national page is still far below this.
 _LARGEST_ANSWER = 64 * 1024 * 1024
+# Real answers nest six deep; what is far beyond would exhaust whoever walks it.
+_DEEPEST_NESTING = 64
 _SUPPORT_ID = re.compile(rb"[Ss]upport ID[^0-9]{0,20}(\d{4,30})")
 
 
@@ -110,6 +112,11 @@ class PortalClient:
             raise PortalUnreachable(
                 f"{endpoint}: no answer from the portal ({type(error).__name__}: {error})",
                 "check the network and the portal's page in a browser; the next run tries again",
+            ) from error
+        except httpx.DecodingError as error:
+            raise PortalAnswerUnreadable(
+                f"{endpoint}: the answer's compression is damaged ({error})",
+                "run again later; if it stays so, compare with the contract in docs/portal.md",
             ) from error
         finally:
             self._last_call = time.monotonic()
@@ -212,8 +219,43 @@ def _open_envelope(endpoint: str, body: bytes) -> Mapping[str, Any]:
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON with exact decimals; NaN and Infinity are refused. Raises ValueError."""
-    return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_no_constant)
+    """JSON with exact decimals. Raises ValueError, also on NaN and Infinity, on a key written
+    twice in one object (one of its values would be lost unseen) and on nesting beyond reason."""
+    try:
+        value = json.loads(
+            body.decode("utf-8"),
+            parse_float=Decimal,
+            parse_constant=_no_constant,
+            object_pairs_hook=_no_second_key,
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    _refuse_deep(value)
+    return value
+
+
+def _no_second_key(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return record
+
+
+def _refuse_deep(value: Any) -> None:
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST_NESTING):
+        level = [child for box in level for child in _children(box)]
+        if not level:
+            return
+    raise ValueError(f"it is nested more than {_DEEPEST_NESTING} deep")
+
+
+def _children(box: Any) -> Iterable[Any]:
+    if isinstance(box, dict):
+        return box.values()
+    return box if isinstance(box, list) else ()
 
 
 def _no_constant(name: str) -> Any:

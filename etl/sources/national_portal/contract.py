@@ -6,13 +6,17 @@ are refused, field by field (``portal-contract.md`` §1.1 and §1.2).
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 # The warehouse keeps six decimals; the portal publishes two.
 _MOST_DECIMALS = 6
+_MOST_WHOLE_DIGITS = 12
+_STEP = Decimal(1).scaleb(-_MOST_DECIMALS)
+# Wide enough for every number that passes, and silent about exponents such as 1e-9999999.
+_WIDE = Context(prec=2 * (_MOST_WHOLE_DIGITS + _MOST_DECIMALS), Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 
 
 def _number(value: Any) -> Any:
@@ -21,10 +25,13 @@ def _number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError("must be a JSON number or null")
     number = Decimal(value)
-    exponent = number.normalize().as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < -_MOST_DECIMALS or abs(number) >= Decimal(10) ** 12:
-        raise ValueError(f"must have at most {_MOST_DECIMALS} decimals and 12 whole digits")
-    return number
+    if not number:
+        return Decimal(0)
+    # adjusted() is the power of ten of the first digit: no huge number is ever written out
+    stored = number.quantize(_STEP, context=_WIDE) if number.adjusted() < _MOST_WHOLE_DIGITS else None
+    if stored != number:
+        raise ValueError(f"must have at most {_MOST_DECIMALS} decimals and {_MOST_WHOLE_DIGITS} whole digits")
+    return stored
 
 
 def _count(value: Any) -> Any:
@@ -36,9 +43,16 @@ def _count(value: Any) -> Any:
     return int(number)
 
 
+def _without_nul(value: str) -> str:
+    if "\x00" in value:  # PostgreSQL's text cannot hold it
+        raise ValueError("must not contain the character U+0000")
+    return value
+
+
 Number = Annotated[Decimal | None, BeforeValidator(_number)]
 Count = Annotated[int | None, BeforeValidator(_count)]
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_without_nul)]
+OptionalText = Annotated[str, AfterValidator(_without_nul)] | None
 
 
 class _Open(BaseModel):
@@ -55,8 +69,8 @@ class Metric(_Open):
     ratio: Number
     score: Number
     maxScore: Number
-    dataQualityStatus: str | None = None
-    dataQualityMessage: str | None = None
+    dataQualityStatus: OptionalText = None
+    dataQualityMessage: OptionalText = None
 
 
 class Entity(_Open):
@@ -64,7 +78,7 @@ class Entity(_Open):
 
     departmentId: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
     departmentName: Text
-    departmentCode: str | None = None
+    departmentCode: OptionalText = None
     ratio: Number
 
 

@@ -7,7 +7,7 @@ left out of what goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from etl.archive import Archive, Capture
 from etl.archive.store import judged
 from etl.errors import CaptureIncomplete, PortalAnswerUnreadable, UnknownName
-from etl.periods import Period
+from etl.periods import VIETNAM, Period
 from etl.reference.indicators import load_catalogue
 from etl.reference.provinces import Province
 from etl.sources.bundle import Bundle, Refused, manifest_bytes, snapshot_id
@@ -63,8 +63,11 @@ def fetch_province(
     try:
         for code in catalogue.group_codes:
             request = _period_keys(code, period) | {"rootDepartmentId": portal_id}
-            replies = _ask_pages(client, code, request, room.page_size)
-            kept[code] = [_keep(archive, reply, province.code, period, code) for reply in replies]
+            replies: list[Reply] = []
+            kept[code] = []
+            for reply in _ask_pages(client, code, request, room.page_size):
+                replies.append(reply)
+                kept[code].append(_keep(archive, reply, province.code, period, code))
             groups[code] = _Group(code, replies, _reading(code, replies, portal_id, province))
     except BaseException:
         for captures in kept.values():  # received, but never judged: kept as such
@@ -121,7 +124,11 @@ def fetch_national(client: PortalClient, archive: Archive, period: Period, *, no
     request = _period_keys(NATIONAL, period) | {"departmentType": "ADMINISTRATIVE_UNIT"}
     reply = client.ask(load_room().endpoints[NATIONAL], request)
     capture = _keep(archive, reply, COUNTRY, period, NATIONAL)
-    seen = len(_units_of(NATIONAL, reply))
+    try:
+        seen = len(_units_of(NATIONAL, reply))
+    except PortalAnswerUnreadable:
+        archive.record(capture)  # received, but never judged: kept as such
+        raise
     recorded = archive.record(
         judged(
             capture,
@@ -169,9 +176,10 @@ def _require_period(period: Period, now: datetime) -> Any:
         raise UnknownName(
             "the portal's current API has no half years", "ask for the two quarters, or for the year"
         )
-    if period.first_day > now.date():
+    today = now.astimezone(VIETNAM).date()
+    if period.first_day > today:
         raise UnknownName(
-            f"{period.id} has not begun on {now:%d/%m/%Y}", "name a period that has begun"
+            f"{period.id} has not begun on {today:%d/%m/%Y}", "name a period that has begun"
         )
     first = Period.parse(load_room().first_period)
     if period.first_day < first.first_day:
@@ -192,18 +200,20 @@ def _period_keys(group: str, period: Period) -> dict[str, Any]:
     return keys
 
 
-def _ask_pages(client: PortalClient, group: str, request: dict[str, Any], page_size: int) -> list[Reply]:
-    replies: list[Reply] = []
+def _ask_pages(
+    client: PortalClient, group: str, request: dict[str, Any], page_size: int
+) -> Iterator[Reply]:
+    """The pages of a group as they arrive, so that each is kept before the next is asked for."""
     page = 1
     while True:
         reply = client.ask(
             load_room().endpoints[group], request | {"currentPage": page, "pageSize": page_size}
         )
-        replies.append(reply)
+        yield reply
         pagination = reply.data.get("pagination")
         total_pages = pagination.get("totalPages", 1) if isinstance(pagination, dict) else 1
         if not isinstance(total_pages, int) or page >= total_pages:
-            return replies
+            return
         if page >= _MOST_PAGES:
             raise PortalAnswerUnreadable(
                 f"{group}: the portal states {total_pages} pages of {page_size} units",
@@ -220,7 +230,7 @@ def _reading(group: str, replies: list[Reply], portal_id: str, province: Provinc
         answered_for = root.get("departmentId") if isinstance(root, dict) else None
         if answered_for != portal_id:
             raise PortalAnswerUnreadable(
-                f"{group}: asked for {province.name} ({portal_id}), answered for {answered_for}",
+                f"{group}: asked for {province.name} ({portal_id}), answered for {answered_for!r}",
                 "the portal's ids have moved: correct portal_id in the province's settings file",
             )
         pagination = reply.data.get("pagination")

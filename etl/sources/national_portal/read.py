@@ -34,6 +34,9 @@ _IDENTITY = {"departmentId", "departmentName", "departmentCode", "metrics"}
 _METRIC_FIELDS = {"code", "name", "numerator", "denominator", "ratio", "score", "maxScore", "dataQualityStatus"}
 _MEASURES = ("numerator", "denominator", "ratio", "score", "max_score", "value")
 
+# A power of ten that int() may still write out; far beyond what any field of the portal holds.
+_LONGEST_NUMBER = 30
+
 _BLOCKS = {
     "PROVINCE": "province",
     "PROVINCIAL_DEPARTMENT": "department",
@@ -108,11 +111,11 @@ class _Collector:
             {
                 "capture_sha256": capture.sha256,
                 "locator": locator,
-                "column_name": column,
+                "column_name": _text(column),
                 "value": None if value is None else _text(value),
                 "rule": rule,
                 "severity": "fail",
-                "message_vi": message_vi,
+                "message_vi": _text(message_vi),
                 "row_data": _text(record),
             }
         )
@@ -269,18 +272,21 @@ def _read_national(collector: _Collector, capture: Capture, data: Mapping[str, A
     locator = f"$.data.{overview_place}"
     beside = {key: value for key, value in data.items() if key not in (overview_place, list_place)}
     try:
-        overview = overview_shape.model_validate(data[overview_place]).model_dump()
+        overview = overview_shape.model_validate(data.get(overview_place)).model_dump()
     except ValidationError as error:
-        collector.refuse_invalid(capture, locator, error, data[overview_place])
+        collector.refuse_invalid(capture, locator, error, data.get(overview_place))
     else:
+        mappings = load_columns()[(capture.group_code, "country")]
+        used = {field for item in mappings for fields in item.fields.values() for field in fields}
+        rest = {key: value for key, value in overview.items() if key not in _IDENTITY | used}
         country = overview | {"departmentId": COUNTRY_PORTAL_ID, "departmentCode": COUNTRY}
         portal_id = collector.see_unit(capture, country, "country")
-        for mapping in load_columns()[(capture.group_code, "country")]:
+        for mapping in mappings:
             collector.add(
                 capture,
                 mapping.indicator,
                 portal_id,
-                _measures(overview, mapping) | {"locator": locator, "attributes": _text(beside)},
+                _measures(overview, mapping) | {"locator": locator, "attributes": _text(rest | beside)},
             )
     for index, raw in enumerate(data[list_place]):
         locator = f"$.data.{list_place}[{index}]"
@@ -297,8 +303,16 @@ def _read_national(collector: _Collector, capture: Capture, data: Mapping[str, A
                     continue
                 row["locator"] = f"{locator}.groupScores.{mapping.indicator}"
             else:
-                row["attributes"] = _text({"scoreDelta": province.get("scoreDelta")})
+                row["attributes"] = _text(_national_rest(province))
             collector.add(capture, mapping.indicator, portal_id, row)
+
+
+def _national_rest(province: Mapping[str, Any]) -> dict[str, Any]:
+    """What a province's entry holds besides the columns, group codes nobody knows included."""
+    known = {"ratio", "totalScore", "groupScores"} | _IDENTITY
+    rest = {"scoreDelta": None} | {key: value for key, value in province.items() if key not in known}
+    strange = {key: value for key, value in province["groupScores"].items() if key not in SHAPES}
+    return rest | ({"groupScores": strange} if strange else {})
 
 
 def _block_of(entity: Mapping[str, Any]) -> str | None:
@@ -330,11 +344,34 @@ def _dig(entity: Mapping[str, Any], path: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    """A value as JSON text; a string as itself."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_json_number)
+    """A value as JSON text; a string as itself. What no database can keep is written as its escape."""
+    if isinstance(value, str | Decimal):
+        return _storable(str(value))
+    text = json.dumps(value, ensure_ascii=False, default=_json_number)
+    if _storable(text) != text or "\\u0000" in text:
+        text = json.dumps(_storable_parts(value), ensure_ascii=False, default=_json_number)
+    return text
+
+
+def _storable(text: str) -> str:
+    """Lone surrogates and U+0000 as the six characters of their JSON escape; all else unchanged."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\x00", "\\u0000")
+
+
+def _storable_parts(value: Any) -> Any:
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, dict):
+        return {_storable_parts(key): _storable_parts(item) for key, item in value.items()}
+    return [_storable_parts(item) for item in value] if isinstance(value, list) else value
 
 
 def _json_number(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        if abs(value.adjusted()) > _LONGEST_NUMBER:  # 1e999999999 must not be written out
+            return str(value)
+        if value == value.to_integral_value():
+            return int(value)
+        near = float(value)
+        return near if Decimal(repr(near)) == value else str(value)
     return str(value)
