@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
+from orchestration.assets import PROVINCE_SNAPSHOT
+from orchestration.outcomes import run_stage
 
 from etl.errors import PortalHasNoSuchData
-from orchestration.assets import PROVINCE_SNAPSHOT
-from orchestration.outcomes import airflow_outcome
 
 DOC = """
 ### National portal → warehouse, one province and period
@@ -40,66 +40,42 @@ what a person must do; *Transient* ones are retried. A complete snapshot emits t
         "retry_delay": timedelta(minutes=5),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(hours=1),
+        "execution_timeout": timedelta(minutes=30),
     },
     tags=["ingest", "national-portal"],
     doc_md=DOC,
 )
 def ingest_national_portal() -> None:
-    @task(pool="national_portal", execution_timeout=timedelta(minutes=30))
-    @airflow_outcome()
+    @task(pool="national_portal")
     def fetch(params: dict[str, Any] | None = None) -> str:
-        from etl import stages
-        from etl.settings import get_settings
-
         named = params or {}  # Airflow fills it in
-        return stages.fetch(get_settings(), named["province"], named["period"], stages.system_clock)
+        return run_stage("fetch", named["province"], named["period"])
 
-    @task(pool="national_portal", execution_timeout=timedelta(minutes=30))
-    @airflow_outcome(skip_on=(PortalHasNoSuchData,))
+    @task(pool="national_portal")
     def fetch_country(params: dict[str, Any] | None = None) -> str:
-        from etl import stages
-        from etl.settings import get_settings
-
-        return stages.fetch_country(get_settings(), (params or {})["period"], stages.system_clock)
+        return run_stage("fetch_country", (params or {})["period"], skip_on=(PortalHasNoSuchData,))
 
     @task
-    @airflow_outcome()
     def read(handed: str) -> str:
-        from etl import stages
-        from etl.settings import get_settings
+        return run_stage("read", handed)
 
-        return stages.read(get_settings(), handed, stages.system_clock)
-
-    @task(execution_timeout=timedelta(minutes=15))
-    @airflow_outcome()
+    @task
     def validate(handed: str) -> str:
-        from etl import stages
-        from etl.settings import get_settings
+        return run_stage("validate", handed)
 
-        return stages.validate(get_settings(), handed, stages.system_clock)
-
-    @task(execution_timeout=timedelta(minutes=15))
-    @airflow_outcome()
+    @task
     def publish_country(handed: str) -> dict[str, Any]:
-        from etl import stages
-        from etl.settings import get_settings
+        return run_stage("publish_reading", handed)
 
-        return dict(stages.publish_reading(get_settings(), handed, stages.system_clock))
-
-    @task(execution_timeout=timedelta(minutes=15), outlets=[PROVINCE_SNAPSHOT])
-    @airflow_outcome()
-    def publish(handed: str) -> Any:
-        from etl import stages
-        from etl.settings import get_settings
-
-        snapshot = stages.publish_reading(get_settings(), handed, stages.system_clock)
-        events = get_current_context()["outlet_events"]
-        events[PROVINCE_SNAPSHOT].extra = {
+    @task(outlets=[PROVINCE_SNAPSHOT])
+    def publish(handed: str) -> dict[str, Any]:
+        snapshot = run_stage("publish_reading", handed)
+        get_current_context()["outlet_events"][PROVINCE_SNAPSHOT].extra = {
             "province": snapshot["province_code"],
             "period": snapshot["period_id"],
             "snapshot_id": snapshot["snapshot_id"],
         }
-        return dict(snapshot)
+        return snapshot
 
     published = publish(validate(read(fetch())))
     country = fetch_country()

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import Param, dag, get_current_context, task
-
 from orchestration.assets import APPENDIX, PROVINCE_SNAPSHOT
-from orchestration.outcomes import airflow_outcome
+from orchestration.outcomes import run_stage
 
 DOC = """
 ### The month's appendix workbook (D3)
@@ -28,30 +27,26 @@ A report is made of a complete snapshot only; the same snapshot gives the same b
         "province": Param(None, type=["null", "string"], description="by hand: slug or H-code"),
         "period": Param(None, type=["null", "string"], description="by hand: 2026-08"),
     },
-    default_args={"owner": "provincial-office", "retries": 2, "retry_delay": timedelta(minutes=5)},
+    default_args={
+        "owner": "provincial-office",
+        "retries": 2,
+        "retry_delay": timedelta(minutes=5),
+        "execution_timeout": timedelta(minutes=15),
+    },
     tags=["report", "monthly"],
     doc_md=DOC,
 )
 def monthly_report() -> None:
     @task
-    @airflow_outcome()
     def targets(params: dict[str, Any] | None = None) -> list[dict[str, str]]:
         """What to report on: the two parameters, or every month among the events that started the run."""
-        from etl.stages import report_targets
-
         events = get_current_context().get("triggering_asset_events") or {}
-        extras = [event.extra for asset_events in events.values() for event in asset_events]
-        return report_targets("month", params or {}, extras)
+        extras = [dict(event.extra) for asset_events in events.values() for event in asset_events]
+        return run_stage("monthly_targets", params or {}, extras)
 
-    @task(execution_timeout=timedelta(minutes=15), outlets=[APPENDIX])
-    @airflow_outcome()
+    @task(outlets=[APPENDIX])
     def appendix(target: dict[str, str]) -> str:
-        from etl import stages
-        from etl.settings import get_settings
-
-        path = stages.deliver_appendix(
-            get_settings(), target["province"], target["period"], stages.system_clock
-        )
+        path = run_stage("deliver_appendix", target["province"], target["period"])
         get_current_context()["outlet_events"][APPENDIX].extra = target
         return str(path)
 

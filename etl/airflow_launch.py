@@ -14,10 +14,8 @@ import json
 import os
 import secrets
 import signal
-import socket
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -26,7 +24,15 @@ from typing import Any
 
 import psycopg
 
-from etl.airflow_processes import ProcessSet, follow, handling, log_file, tail
+from etl.airflow_processes import (
+    ProcessSet,
+    follow,
+    handling,
+    log_file,
+    require_free_port,
+    tail,
+    unwell_parts,
+)
 from etl.errors import EnvironmentUnfit, Terminal, Transient
 from etl.settings import PROJECT_ROOT, Settings
 from etl.warehouse.embedded import AIRFLOW_DATABASE, OWNER, EmbeddedServer, ensure_running
@@ -40,7 +46,6 @@ _IN_PROCESS = PROJECT_ROOT / "dags" / "in_process.py"
 _GRACE_SECONDS = 10.0  # what an interrupted run gets to end its task
 _STOP_SECONDS = 20.0  # the scheduler needs 6-12 s
 _READY_SECONDS = 180.0  # 20 s on an idle machine with two cores
-_HEALTH_PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
 @dataclass(frozen=True)
@@ -318,13 +323,16 @@ def _run_child(
     if stopped_by:
         raise SystemExit(128 + stopped_by)
     outcome = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
-    if (prepare and not outcome.get("prepared")) or (runs and not outcome.get("runs")):
-        raise EnvironmentUnfit(
-            f"Airflow ended without a result; the end of {log}: {tail(log, start)}", "correct what it names"
-        )
-    if prepare:
+    reported: list[dict[str, Any]] = outcome.get("runs", [])
+    if prepare and outcome.get("prepared"):
         write_private(_stamp_file(settings), str(_stamp(server)))
-    reported: list[dict[str, Any]] = outcome["runs"]
+    stopped_at_failure = not keep_going and any(run["state"] != "success" for run in reported)
+    if not outcome or (len(reported) < len(runs) and not stopped_at_failure):
+        during = f" in {runs[len(reported)].dag_id}" if outcome and runs else ""
+        raise EnvironmentUnfit(
+            f"Airflow's process died{during}; the end of {log}: {tail(log, start)}",
+            "free memory or correct what the log names, and run again",
+        )
     return reported
 
 
@@ -378,7 +386,7 @@ def up(
     """
     stopped: list[int] = []
     with _sole_use(settings), handling(lambda number, _frame: stopped.append(number)):
-        _require_free_port(settings.airflow_port)
+        require_free_port(settings.airflow_port)
         server = ensure_running(settings.home)
         env = airflow_environment(settings, server, dags_folder)
         if not _is_migrated(settings, server):
@@ -406,7 +414,7 @@ def up(
                         f"{name} ended by itself (code {code}); the end of {said}",
                         "correct what the log names and run `bochiso up` again",
                     )
-                if not ready and (unwell := _unwell(url)) is None:
+                if not ready and (unwell := unwell_parts(url)) is None:
                     ready = True
                     on_ready(AirflowAddress(url, ADMIN_USER, password_file(settings)))
                 elif not ready and time.monotonic() > deadline:
@@ -418,28 +426,3 @@ def up(
         finally:
             first = len(stopped)
             parts.stop(_STOP_SECONDS, hurry=lambda: len(stopped) > max(first, 1))
-
-
-def _require_free_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise EnvironmentUnfit(
-                f"port {port} on 127.0.0.1 cannot be used: {error.strerror}",
-                "stop what listens there, or set BOCHISO_AIRFLOW_PORT to another port",
-            ) from error
-
-
-def _unwell(url: str) -> str | None:
-    """What is not healthy yet by Airflow's own account; None when everything is."""
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(f"{url}/api/v2/monitor/health", timeout=5) as answer:
-            health = json.load(answer)
-    except (OSError, ValueError) as error:
-        return f"no answer at {url} ({error})"
-    states = {part: (health.get(part) or {}).get("status") for part in _HEALTH_PARTS}
-    unwell = [f"{part} is {state}" for part, state in states.items() if state != "healthy"]
-    return ", ".join(unwell) or None

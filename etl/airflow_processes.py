@@ -6,19 +6,25 @@ order, from here.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
+from etl.errors import EnvironmentUnfit
+
 LOG_KEEP_BYTES = 5_000_000
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+HEALTH_PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 _TAIL_LINES = 12
 
 
@@ -170,3 +176,29 @@ def _die_with_parent(name: str) -> list[str]:
     if setpriv and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
         return prefix
     return []
+
+
+def require_free_port(port: int) -> None:
+    """Raise EnvironmentUnfit where Airflow's port cannot be taken on 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise EnvironmentUnfit(
+                f"port {port} on 127.0.0.1 cannot be used: {error.strerror}",
+                "stop what listens there, or set BOCHISO_AIRFLOW_PORT to another port",
+            ) from error
+
+
+def unwell_parts(url: str) -> str | None:
+    """What is not healthy yet by Airflow's own account; None when everything is."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"{url}/api/v2/monitor/health", timeout=5) as answer:
+            health = json.load(answer)
+    except (OSError, ValueError) as error:
+        return f"no answer at {url} ({error})"
+    states = {part: (health.get(part) or {}).get("status") for part in HEALTH_PARTS}
+    unwell = [f"{part} is {state}" for part, state in states.items() if state != "healthy"]
+    return ", ".join(unwell) or None

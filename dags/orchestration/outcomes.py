@@ -1,17 +1,15 @@
-"""Our errors in Airflow's words: Terminal never retries, Transient does, "no such data" may skip."""
+"""Calling a stage from a task: our errors in Airflow's words.
+
+Terminal never retries, Transient does as the task declares, "no such data" may skip.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from etl.errors import BochisoError, Terminal
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class TerminalFailure(AirflowFailException):
@@ -22,21 +20,15 @@ class TerminalFailure(AirflowFailException):
         self.exit_code = error.exit_code
 
 
-def airflow_outcome(
-    *, skip_on: tuple[type[BochisoError], ...] = ()
-) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Decorate a task's function so that its errors act by their type."""
+def run_stage(name: str, *arguments: Any, skip_on: tuple[type[BochisoError], ...] = ()) -> Any:
+    """Run a function of ``etl.stages`` with this installation's settings and the system's clock."""
+    # Imported here: parsing a DAG file must not load pandas, Arrow and the database drivers (1 s).
+    from etl import stages
+    from etl.settings import get_settings
 
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(function)
-        def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return function(*args, **kwargs)
-            except skip_on as error:
-                raise AirflowSkipException(str(error)) from error
-            except Terminal as error:
-                raise TerminalFailure(error) from error
-
-        return wrapped
-
-    return decorate
+    try:
+        return getattr(stages, name)(get_settings(), *arguments, stages.system_clock)
+    except skip_on as error:
+        raise AirflowSkipException(str(error)) from error
+    except Terminal as error:
+        raise TerminalFailure(error) from error

@@ -110,7 +110,7 @@ def _crash(info: Any) -> str | None:
 
 def _set_docs_folder(context: Any, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for site in list(context.get_site_names() or []):
+    for site in list(context.get_site_names() or []):  # the one it makes in a temporary folder
         context.delete_data_docs_site(site)
     context.add_data_docs_site(
         site_name="bochiso",

