@@ -426,3 +426,5 @@ def up(
         finally:
             first = len(stopped)
             parts.stop(_STOP_SECONDS, hurry=lambda: len(stopped) > max(first, 1))
+            # A task that was under way uses the server until its process has ended too.
+            server.release(patience=_GRACE_SECONDS)

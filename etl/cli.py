@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -35,6 +33,7 @@ app = typer.Typer(
         "**6** failed checks, nothing published · **130** interrupted."
     ),
 )
+_INTERRUPTED = 130
 err = Console(stderr=True, highlight=False)
 out = Console(highlight=False)
 
@@ -155,7 +154,7 @@ def sandbox(
         fault = Fault(Misbehaviour(misbehave), frozenset(only) if only else None, times, seconds)
     moment = _instant(as_of) if as_of else None
     source = CapturedPortal(captures, moment) if captures else SamplePortal(seed, moment)
-    with _stop_on_signals(), SandboxServer(source, fault, port) as server:
+    with SandboxServer(source, fault, port) as server:
         # print, not rich: another program may read the address from a pipe
         sys.stdout.write(f"BOCHISO_PORTAL_URL={server.url}\n")
         sys.stdout.flush()
@@ -232,31 +231,24 @@ def _instant(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=VIETNAM)
 
 
-@contextmanager
-def _stop_on_signals() -> Iterator[None]:
-    """SIGTERM ends the command like Ctrl-C does."""
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _terminated(number: int, frame: object) -> None:
+    """SIGTERM ends a command as Ctrl-C does, so that the embedded server is stopped too."""
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Run the command; expected errors become a sentence on standard error and an exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         app(standalone_mode=True)
     except BochisoError as error:
         err.print(f"[red]{error.title}[/red]: {_plain(error.message)}", soft_wrap=True)
         err.print(f"what to do: {_plain(error.remedy)}", soft_wrap=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        err.print("interrupted; nothing is half-written, run the command again")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # typer has turned the interrupt into this
+            err.print("interrupted; nothing is half-written, run the command again")
+        raise
 
 
 def _plain(text: str) -> str:

@@ -18,6 +18,7 @@ import fcntl
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -64,9 +65,13 @@ class EmbeddedServer:
     def is_running(self) -> bool:
         return postmaster.is_running(self.directory / "data")
 
-    def release(self) -> None:
-        """End this process's use; the last user stops the server. Safe to call twice."""
-        _release(self.directory)
+    def release(self, patience: float = 0.0) -> None:
+        """End this process's use; the last user stops the server. Safe to call twice.
+
+        ``patience``: seconds to wait for other users to end first, for a process that has
+        just stopped them and whose grandchildren may need a moment.
+        """
+        _release(self.directory, patience)
 
     def stop(self) -> None:
         """Stop the server now, whoever else uses it (fast mode: open transactions roll back)."""
@@ -156,20 +161,29 @@ def _hold(directory: Path) -> None:
     _holds[directory] = _Hold(descriptor, os.getpid())
 
 
-def _release(directory: Path) -> None:
+def _release(directory: Path, patience: float = 0.0) -> None:
     with _thread_lock:
         held = _holds.pop(directory, None)
         if held is None or held.pid != os.getpid():
             return
+        deadline = time.monotonic() + patience
         try:
-            # Starting takes start.lock first, so nobody can join between the test and the stop.
-            with _exclusive(directory / "start.lock"), suppress(BlockingIOError):
-                fcntl.flock(held.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                postmaster.stop(directory / "data")
+            while not _stop_if_last(directory, held) and time.monotonic() < deadline:
+                time.sleep(0.1)
         except EnvironmentUnfit:
             pass  # the folder is gone (a temporary home); PostgreSQL notices within a minute and ends
         finally:
             os.close(held.lock)
+
+
+def _stop_if_last(directory: Path, held: _Hold) -> bool:
+    """Stop the server unless somebody else uses it; returns whether it was stopped."""
+    # Starting takes start.lock first, so nobody can join between the test and the stop.
+    with _exclusive(directory / "start.lock"), suppress(BlockingIOError):
+        fcntl.flock(held.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        postmaster.stop(directory / "data")
+        return True
+    return False
 
 
 @atexit.register
