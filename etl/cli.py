@@ -68,9 +68,7 @@ app.add_typer(run_app, name="run")
 
 
 @run_app.command("monthly")
-def run_monthly(
-    period: PeriodOption, province: ProvinceOption = None, portal: PortalOption = None
-) -> None:
+def run_monthly(period: PeriodOption, province: ProvinceOption = None, portal: PortalOption = None) -> None:
     """Read the portal for a month and make the month's appendix workbook.
 
     Example: `bochiso run monthly --province phu_tho --period 2026-08`
@@ -84,9 +82,7 @@ def run_monthly(
 
 
 @run_app.command("ingest")
-def run_ingest(
-    period: PeriodOption, province: ProvinceOption = None, portal: PortalOption = None
-) -> None:
+def run_ingest(period: PeriodOption, province: ProvinceOption = None, portal: PortalOption = None) -> None:
     """Read the portal for a month, quarter or year into the warehouse, without a report."""
     from etl.cli_run import run_jobs
 

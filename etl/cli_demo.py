@@ -12,6 +12,10 @@ from etl.sandbox import SamplePortal, SandboxServer
 from etl.settings import Settings
 from etl.stages import ready_warehouse
 
+_QUESTION = (
+    '"select unit_name, total, rank_in_block from mart.unit_scorecard '
+    "where block = 'department' and period_id = '2026-08' order by rank_in_block\""
+)
 _PROVINCE = "phu_tho"
 _MONTHS = ("2026-07", "2026-08")  # two, so that the workbook has something to compare with
 
@@ -37,7 +41,9 @@ def run_demo(settings: Settings, err: Console, out: Console) -> None:
         run_jobs(mine, _PROVINCE, _MONTHS, report=True, err=err, out=err)
     workbook = workbook_path(mine, _PROVINCE, Period.parse(_MONTHS[-1]))
     docs = mine.data_docs_dir / "H44" / _MONTHS[-1] / "index.html"
-    out.print(f"\nDone in {time.monotonic() - started:.0f} s, with invented figures for tỉnh Phú Thọ, August 2026:\n")
+    out.print(
+        f"\nDone in {time.monotonic() - started:.0f} s, with invented figures for tỉnh Phú Thọ, August 2026:\n"
+    )
     for name, value in (
         ("workbook", workbook),
         ("data docs", docs),
@@ -46,9 +52,4 @@ def run_demo(settings: Settings, err: Console, out: Console) -> None:
     ):
         out.print(f"  {name:<10} {value}", soft_wrap=True)
     out.print("\nAsk the warehouse:", soft_wrap=True)
-    out.print(
-        f"  BOCHISO_HOME={home} .venv/bin/bochiso sql \"select unit_name, total, rank_in_block "
-        "from mart.unit_scorecard where block = 'department' and period_id = '2026-08' order by rank_in_block\"",
-        soft_wrap=True,
-        markup=False,
-    )
+    out.print(f"  BOCHISO_HOME={home} .venv/bin/bochiso sql {_QUESTION}", soft_wrap=True, markup=False)

@@ -231,5 +231,7 @@ def report_targets(
         if "province" in event and Period.parse(str(event["period"])).kind == kind
     }
     if not named and not events:
-        raise UnknownName("the run names no province and period", "give both parameters, or let the asset start it")
+        raise UnknownName(
+            "the run names no province and period", "give both parameters, or let the asset start it"
+        )
     return [{"province": province, "period": period} for province, period in sorted(named)]

@@ -47,7 +47,7 @@ def _read(path: Path) -> Province:
     except (UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise Terminal(
             f"the province file {path} cannot be read: {error}",
-            "mend the file; every key of etl/reference/provinces/phu_tho.yml is required, no other is allowed",
+            "mend the file; it needs every key of etl/reference/provinces/phu_tho.yml and no other",
         ) from error
 
 

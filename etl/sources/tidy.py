@@ -6,7 +6,7 @@ Missing is null in every column; numbers are exact decimals with six places.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,11 +74,13 @@ class ReadResult:
     def load(cls, folder: Path) -> ReadResult:
         tidy = pq.read_table(folder / "tidy.parquet")
         rejected = pq.read_table(folder / "unreadable.parquet")
-        records = len(set(zip(rejected["capture_sha256"].to_pylist(), rejected["locator"].to_pylist(), strict=True)))
+        records = len(
+            set(zip(rejected["capture_sha256"].to_pylist(), rejected["locator"].to_pylist(), strict=True))
+        )
         return cls(tidy, rejected, tidy.num_rows + records)
 
 
-def table_of(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+def table_of(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     """Rows (dicts; absent keys are null) to an Arrow table of ``schema``."""
     return pa.table(
         {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in schema},

@@ -61,28 +61,37 @@ def _scores(tidy: pa.Table, catalogue: Catalogue) -> pd.DataFrame:
     counted = frame["denominator"] > 0
     exact = 100 * frame["numerator"] / frame["denominator"].where(counted)
     frame["ratio_gap"] = (frame["ratio_pct"] - exact).abs().round(6)
-    frame["numerator_excess"] = (frame["numerator"] - frame["denominator"]).where(frame["level"] == "component")
+    frame["numerator_excess"] = (frame["numerator"] - frame["denominator"]).where(
+        frame["level"] == "component"
+    )
     frame["smallest_count"] = frame[["numerator", "denominator"]].min(axis=1)
     frame["score_excess"] = (frame["score"] - frame["max_score"]).round(6)
-    frame["max_gap"] = (frame["max_score"] - frame["indicator_code"].map(maxima)).abs().round(6)
+    frame["max_gap"] = (frame["max_score"] - _looked_up(frame, maxima)).abs().round(6)
     frame["rule_gap"] = (frame["score"] - _rule_scores(frame, known)).abs().round(6).where(counted)
     frame["null_misplaced"] = _misplaced_nulls(frame, known)
     frame["overdue_gap"] = _overdue_gaps(frame)
     return frame
 
 
+def _looked_up(frame: pd.DataFrame, values: Mapping[str, float]) -> pd.Series:
+    """Each row's value by its indicator. A float column also where there is no row at all."""
+    return frame["indicator_code"].map(values).astype("float64")
+
+
 def _rule_scores(frame: pd.DataFrame, known: Mapping[str, Any]) -> pd.Series:
     """The score each row's ratio earns by the dated rule, unrounded; NaN where there is no rule."""
-    maximum = frame["indicator_code"].map(
-        {code: _float(item.max_score) for code, item in known.items() if item.rule in ("linear", "threshold")}
+    maximum = _looked_up(
+        frame,
+        {code: _float(item.max_score) for code, item in known.items() if item.rule in ("linear", "threshold")},
     )
-    full = frame["indicator_code"].map(
+    full = _looked_up(
+        frame,
         {
             code: float(item.threshold) if item.rule == "threshold" and item.threshold else 100.0
             for code, item in known.items()
-        }
+        },
     )
-    return np.minimum(maximum, maximum * frame["ratio_pct"] / full)
+    return (maximum * frame["ratio_pct"] / full).clip(upper=maximum)
 
 
 @cache
@@ -113,7 +122,8 @@ def _misplaced_nulls(frame: pd.DataFrame, known: Mapping[str, Any]) -> pd.Series
     found = pd.Series([None] * len(frame), index=frame.index, dtype=object)
     required = _required()
     nulls = frame[list(_NUMBERS)].isna()
-    for (code, kind), rows in frame.groupby(["indicator_code", _entity_kinds(frame)]).groups.items():
+    groups: Mapping[Any, pd.Index] = frame.groupby(["indicator_code", _entity_kinds(frame)]).groups
+    for (code, kind), rows in groups.items():
         allowed = set(known[code].always_null) if code in known else set()
         for name in required.get((str(code), str(kind)), ()):
             if name in allowed:
@@ -128,13 +138,9 @@ def _misplaced_nulls(frame: pd.DataFrame, known: Mapping[str, Any]) -> pd.Series
 
 def _overdue_gaps(frame: pd.DataFrame) -> pd.Series:
     """received - on time - overdue, on the progress group's row of each unit (the parent has no overdue)."""
-    gaps = pd.Series(np.nan, index=frame.index)
     progress = frame[(frame["indicator_code"] == "TDGQ") & frame["attributes"].notna()]
-    for index, row in progress.iterrows():
-        overdue = json.loads(row["attributes"]).get("totalOverdue")
-        if overdue is not None:
-            gaps[index] = abs(row["denominator"] - row["numerator"] - overdue)
-    return gaps
+    overdue = progress["attributes"].map(lambda text: json.loads(text).get("totalOverdue")).astype("float64")
+    return (progress["denominator"] - progress["numerator"] - overdue).abs().reindex(frame.index)
 
 
 def _groups(frame: pd.DataFrame, catalogue: Catalogue, missing: Mapping[str, float]) -> pd.DataFrame:
@@ -160,9 +166,7 @@ def _groups(frame: pd.DataFrame, catalogue: Catalogue, missing: Mapping[str, flo
         )
     national = bool((frame["block"] == "country").any())
     if national:  # the national page has many provinces and one country, in one table
-        rows = [
-            {"group_code": "NATIONAL", "roots": 1, "missing_share": 0.0, "inherited_variants": 1}
-        ]
+        rows = [{"group_code": "NATIONAL", "roots": 1, "missing_share": 0.0, "inherited_variants": 1}]
     return pd.DataFrame(rows, columns=["group_code", "roots", "missing_share", "inherited_variants"])
 
 
@@ -246,7 +250,11 @@ def _movements(
             and moves.nunique(dropna=False) == 1
         )
         rows.append(
-            {"indicator_code": code, "moved_closed": int(moved.sum()) if closed else 0, "moved_alike": int(alike)}
+            {
+                "indicator_code": code,
+                "moved_closed": int(moved.sum()) if closed else 0,
+                "moved_alike": int(alike),
+            }
         )
     return pd.DataFrame(rows, columns=columns)
 

@@ -138,7 +138,9 @@ def judge(
     results += _overall(read, frame.iloc[bad_rows], quarantined, max_quarantined_share)
     states = {line["state"] for line in results}
     return Verdict(
-        state="failed" if "failed" in states else ("warned" if "warned" in states or quarantined else "passed"),
+        state="failed"
+        if "failed" in states
+        else ("warned" if "warned" in states or quarantined else "passed"),
         good=read.tidy.filter(keep),
         rejected=table_of(rejected, REJECTED),
         results=table_of(results, RESULTS),
@@ -177,9 +179,9 @@ def _result_line(suite: Suite, item: Expectation, outcome: Any) -> dict[str, Any
 
 def _refusal(row: pd.Series, exact: Mapping[str, Any], item: Expectation) -> dict[str, Any]:
     """``row`` is what was judged (with derived columns), ``exact`` the tidy row with its decimals."""
-    checked = item.kwargs.get("column", item.column)
+    checked = str(item.kwargs.get("column", item.column))
     seen = row[checked] if checked in row.index else None
-    shown = item.column or str(checked)
+    shown = item.column or checked
     if shown in TIDY.names:
         column, value = shown, exact[shown]
     else:  # a derived column that names the fields at fault
@@ -209,9 +211,7 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _overall(
-    read: ReadResult, bad: pd.DataFrame, quarantined: int, max_share: float
-) -> list[dict[str, Any]]:
+def _overall(read: ReadResult, bad: pd.DataFrame, quarantined: int, max_share: float) -> list[dict[str, Any]]:
     """The two checks on the whole: not too much refused, and no figure of the province itself."""
     share = quarantined / read.rows_read if read.rows_read else 1.0
     province = int((bad["block"].isin(["province", "country"]) & (bad["level"] != "component")).sum())

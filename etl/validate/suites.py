@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from etl.errors import Terminal
 from etl.settings import PROJECT_ROOT
@@ -47,6 +47,15 @@ class Suite(BaseModel):
     row_level: bool
     expectations: tuple[Expectation, ...]
 
+    @field_validator("expectations")
+    @classmethod
+    def _rules_differ(cls, lines: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
+        """Results are known by their rule: a second line of the same name would hide the first."""
+        rules = [line.rule for line in lines]
+        if len(set(rules)) < len(rules):
+            raise ValueError(f"two lines share the rule {next(r for r in rules if rules.count(r) > 1)}")
+        return lines
+
     def as_gx(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments of ``gx.ExpectationSuite``; ``$name`` is replaced from ``values``."""
         return {
@@ -70,7 +79,9 @@ def load_suites(folder: Path = EXPECTATIONS_DIR) -> tuple[Suite, ...]:
     suites: list[Suite] = []
     for path in sorted(folder.glob("*.yml")):
         try:
-            suites.append(Suite.model_validate({"name": path.stem, **yaml.safe_load(path.read_text(encoding="utf-8"))}))
+            suites.append(
+                Suite.model_validate({"name": path.stem, **yaml.safe_load(path.read_text(encoding="utf-8"))})
+            )
         except (yaml.YAMLError, ValidationError, TypeError) as error:
             raise Terminal(f"the suite {path} cannot be read: {error}", "mend the file") from error
     if not suites:

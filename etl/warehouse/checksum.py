@@ -28,7 +28,7 @@ def warehouse_checksum(warehouse: Warehouse) -> str:
         ).fetchall()
         for schema, table in tables:
             digest.update(f"{schema}.{table}\n".encode())
-            query = sql.SQL("COPY (SELECT t.* FROM {} t ORDER BY t::text COLLATE \"C\") TO STDOUT").format(
+            query = sql.SQL('COPY (SELECT t.* FROM {} t ORDER BY t::text COLLATE "C") TO STDOUT').format(
                 sql.Identifier(schema, table)
             )
             with connection.cursor() as cursor, cursor.copy(query) as copy:

@@ -89,13 +89,15 @@ def _finish(warehouse: Warehouse, run: Run, at: datetime, error: BaseException |
         )
 
 
+_INSERT_CAPTURE = f"INSERT INTO ops.capture VALUES ({', '.join(['%s'] * 17)}) ON CONFLICT DO NOTHING"  # noqa: S608
+
+
 def record_captures(warehouse: Warehouse, captures: Sequence[Capture], checked_at: datetime) -> None:
     """Put captures in the logbook; one that is known already only moves its "last checked"."""
     with warehouse.connect() as connection:
         for item in captures:
             connection.execute(
-                "INSERT INTO ops.capture VALUES (" + ", ".join(["%s"] * 17) + ") "
-                "ON CONFLICT DO NOTHING",
+                _INSERT_CAPTURE,
                 (
                     item.capture_id,
                     item.source,

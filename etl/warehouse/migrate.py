@@ -154,14 +154,22 @@ def _load_edition(connection: psycopg.Connection[Any], edition: Catalogue) -> No
         (TOTAL_CODE, *dated, "total", None, None, "Tổng điểm", edition.total_max)
         + (None, None, False, True, None, None, 0)
     )
-    columns = (
-        "indicator_code valid_from valid_to edition series level group_code portal_code name_vi max_score "
-        "rule threshold inherited published value_unit confidence sort_order"
-    ).split()
+    columns = [
+        "indicator_code",
+        "valid_from",
+        "valid_to",
+        "edition",
+        "series",
+        "level",
+        "group_code",
+        "portal_code",
+    ]
+    columns += ["name_vi", "max_score", "rule", "threshold", "inherited", "published", "value_unit"]
+    columns += ["confidence", "sort_order"]
     changed = ", ".join(f"{name} = excluded.{name}" for name in columns[2:])
     with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO core.indicator ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) "
+        cursor.executemany(  # the names are the literals above
+            f"INSERT INTO core.indicator ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))}) "  # noqa: S608
             f"ON CONFLICT (indicator_code, valid_from) DO UPDATE SET {changed}",
             rows,
         )

@@ -115,7 +115,10 @@ def _units(cursor: adbc.Cursor, units: pa.Table) -> None:
 
 
 def _refuse_changes(cursor: adbc.Cursor) -> None:
-    if _number(cursor, "SELECT count(*) FROM stage_snapshot WHERE snapshot_id::uuid IN (SELECT snapshot_id FROM core.snapshot)"):
+    if _number(
+        cursor,
+        "SELECT count(*) FROM stage_snapshot WHERE snapshot_id::uuid IN (SELECT snapshot_id FROM core.snapshot)",
+    ):
         differing = _number(cursor, _statement("unchanged.sql"))
         if differing:
             raise WarehouseRefused(
@@ -131,7 +134,8 @@ def _refuse_losses(cursor: adbc.Cursor) -> None:
         "SELECT count(*) FROM stage_indicator_score WHERE snapshot_id::uuid IN (SELECT snapshot_id FROM stage_new)",
     )
     arrived = _number(
-        cursor, "SELECT count(*) FROM core.indicator_score WHERE snapshot_id IN (SELECT snapshot_id FROM stage_new)"
+        cursor,
+        "SELECT count(*) FROM core.indicator_score WHERE snapshot_id IN (SELECT snapshot_id FROM stage_new)",
     )
     if staged != arrived:
         raise WarehouseRefused(

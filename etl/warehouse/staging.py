@@ -16,10 +16,17 @@ from etl.validate.judge import Verdict, rejected_id
 from etl.warehouse.publish import Load
 
 _INSTANT = pa.timestamp("us", "UTC")
-_FACTS = (
-    "portal_id indicator_code numerator denominator ratio_pct score max_score value quality_flag "
-    "capture_id locator attributes"
-).split()
+_FACTS = [
+    "portal_id",
+    "indicator_code",
+    "numerator",
+    "denominator",
+    "ratio_pct",
+    "score",
+    "max_score",
+    "value",
+]
+_FACTS += ["quality_flag", "capture_id", "locator", "attributes"]
 
 
 def build_load(bundle: Bundle, verdict: Verdict) -> Load:
@@ -55,8 +62,19 @@ def build_load(bundle: Bundle, verdict: Verdict) -> Load:
 _CAPTURE = pa.schema(
     [(name, pa.string()) for name in ("snapshot_id", "capture_id", "source", "province_code", "period_id")]
     + [("group_code", pa.string()), ("endpoint", pa.string()), ("page", pa.int64()), ("request", pa.string())]
-    + [("http_status", pa.int64()), ("captured_at", _INSTANT), ("sha256", pa.string()), ("size_bytes", pa.int64())]
-    + [("complete", pa.bool_()), ("expected_units", pa.int64()), ("seen_units", pa.int64()), ("note", pa.string()), ("address", pa.string())]
+    + [
+        ("http_status", pa.int64()),
+        ("captured_at", _INSTANT),
+        ("sha256", pa.string()),
+        ("size_bytes", pa.int64()),
+    ]
+    + [
+        ("complete", pa.bool_()),
+        ("expected_units", pa.int64()),
+        ("seen_units", pa.int64()),
+        ("note", pa.string()),
+        ("address", pa.string()),
+    ]
 )
 
 

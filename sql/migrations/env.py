@@ -3,6 +3,8 @@
 from alembic import context
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=None, version_table="schema_version", version_table_schema="ops")
+context.configure(
+    connection=connection, target_metadata=None, version_table="schema_version", version_table_schema="ops"
+)
 with context.begin_transaction():
     context.run_migrations()

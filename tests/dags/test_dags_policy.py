@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import os
 import subprocess
@@ -16,7 +17,17 @@ from etl.settings import PROJECT_ROOT
 
 DAGS = PROJECT_ROOT / "dags"
 EXPECTED = {"ingest_national_portal", "monthly_report"}
-HEAVY = {"pandas", "numpy", "polars", "pyarrow", "great_expectations", "sqlalchemy", "openpyxl", "psycopg", "httpx"}
+HEAVY = {
+    "pandas",
+    "numpy",
+    "polars",
+    "pyarrow",
+    "great_expectations",
+    "sqlalchemy",
+    "openpyxl",
+    "psycopg",
+    "httpx",
+}
 
 PROBE = """
 import json, sys, time
@@ -57,7 +68,12 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), str(DAGS)]),
     }
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, str(DAGS)], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", PROBE, str(DAGS)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert "RESULT" in done.stdout, done.stderr[-3000:]
     result: dict[str, Any] = json.loads(done.stdout.partition("RESULT")[2])
@@ -93,9 +109,18 @@ def test_whatever_touches_the_portal_holds_its_one_slot(bag: dict[str, Any]) -> 
 
 def test_the_stages_follow_each_other(bag: dict[str, Any]) -> None:
     tasks = bag["dags"]["ingest_national_portal"]["tasks"]
-    order = ["fetch", "read", "validate", "publish", "fetch_country", "read_country", "validate_country", "publish_country"]
+    order = [
+        "fetch",
+        "read",
+        "validate",
+        "publish",
+        "fetch_country",
+        "read_country",
+        "validate_country",
+        "publish_country",
+    ]
     assert list(tasks) != []
-    for before, after in zip(order, order[1:], strict=False):
+    for before, after in itertools.pairwise(order):
         assert before in tasks[after]["upstream"]
     assert set(tasks) == set(order)
 
@@ -109,7 +134,14 @@ def test_the_report_is_started_by_the_snapshot_that_publishing_emits(bag: dict[s
 def test_parsing_the_dags_loads_nothing_heavy(bag: dict[str, Any]) -> None:
     loaded = set(bag["loaded"])
     assert "etl" in loaded
-    assert not loaded & {"pandas", "polars", "pyarrow", "great_expectations", "openpyxl", "adbc_driver_postgresql"}
+    assert not loaded & {
+        "pandas",
+        "polars",
+        "pyarrow",
+        "great_expectations",
+        "openpyxl",
+        "adbc_driver_postgresql",
+    }
 
 
 def test_the_progress_bar_knows_how_many_tasks_there_are(bag: dict[str, Any]) -> None:
@@ -142,7 +174,13 @@ def test_etl_knows_nothing_of_airflow_dags_or_plugins() -> None:
     files = sources("etl")
     assert len(files) > 40
     for path in files:
-        assert not imports(path, top_level=False) & {"airflow", "dags", "plugins", "orchestration", "support"}, path
+        assert not imports(path, top_level=False) & {
+            "airflow",
+            "dags",
+            "plugins",
+            "orchestration",
+            "support",
+        }, path
 
 
 def test_dag_files_import_nothing_heavy_at_their_top() -> None:
@@ -160,7 +198,14 @@ def test_only_one_module_touches_great_expectations() -> None:
 def test_nothing_in_etl_reads_a_clock_or_the_environment_outside_the_edges() -> None:
     """Time enters through stages.system_clock and the command line; the environment through settings."""
     clock_edges = {"stages.py", "cli.py"}
-    environment_edges = {"settings.py", "__init__.py", "airflow_launch.py", "airflow_processes.py", "embedded.py", "postmaster.py"}
+    environment_edges = {
+        "settings.py",
+        "__init__.py",
+        "airflow_launch.py",
+        "airflow_processes.py",
+        "embedded.py",
+        "postmaster.py",
+    }
     clocks: set[str] = set()
     environments: set[str] = set()
     for path in sources("etl"):
@@ -190,6 +235,10 @@ def test_dag_files_are_short() -> None:
 def test_no_data_check_hides_in_an_assert() -> None:
     files = sources("etl") + sources("dags")
     for path in files:
-        asserts = [node.lineno for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Assert)]
+        asserts = [
+            node.lineno
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Assert)
+        ]
         assert asserts == [], path
     assert len(files) > 45

@@ -31,7 +31,9 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
     return kept | mine | settings
 
 
-def bochiso(home: Path, *words: str, timeout: float = 240, **settings: str) -> subprocess.CompletedProcess[str]:
+def bochiso(
+    home: Path, *words: str, timeout: float = 240, **settings: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*BOCHISO, *words],
         env=environment(home, **settings),
@@ -110,11 +112,19 @@ def test_the_first_month_end_to_end_on_real_captures(tmp_path: Path) -> None:
     assert book.read_bytes() == content
     assert sorted(path for path in (home / "archive").rglob("*") if path.is_file()) == archived
 
-    units = select(home, "select count(*) filter (where block <> 'province') as units, count(*) as all from mart.unit_scorecard")
+    units = select(
+        home,
+        "select count(*) filter (where block <> 'province') as units, count(*) as all from mart.unit_scorecard",
+    )
     assert units == [{"units": "14", "all": "15"}]
-    groups = select(home, "select count(*) as n, count(score) as scored from mart.indicator_scores where level = 'group'")
+    groups = select(
+        home, "select count(*) as n, count(score) as scored from mart.indicator_scores where level = 'group'"
+    )
     assert groups == [{"n": "90", "scored": "90"}]
-    [row] = select(home, "select numerator, score from mart.indicator_scores where indicator_code = '4.x' and unit_code = 'H44'")
+    [row] = select(
+        home,
+        "select numerator, score from mart.indicator_scores where indicator_code = '4.x' and unit_code = 'H44'",
+    )
     assert row == {"numerator": "", "score": "2"}
     sheets = openpyxl.load_workbook(book)
     assert len(sheets.sheetnames) >= 4
@@ -128,14 +138,21 @@ def test_the_first_month_end_to_end_on_real_captures(tmp_path: Path) -> None:
 def test_partial_real_captures_end_in_words_and_no_workbook(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with sandbox(home, "--captures", captures(".")) as address:
-        done = bochiso(home, "run", "monthly", "--period", "2026-08", "--province", "phu_tho", "--portal", address)
+        done = bochiso(
+            home, "run", "monthly", "--period", "2026-08", "--province", "phu_tho", "--portal", address
+        )
     assert done.returncode == 5
     assert "CKMB: expected 163 units, saw 16" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (home / "deliverables").exists()
-    found = select(home, "select indicator_code, count(*) as units from mart.indicator_scores where level = 'group' group by 1 order by 1")
+    found = select(
+        home,
+        "select indicator_code, count(*) as units from mart.indicator_scores where level = 'group' group by 1 order by 1",
+    )
     assert found == [{"indicator_code": code, "units": "164"} for code in ("CLGQ", "TDGQ", "TTTT")]
-    assert select(home, "select complete, is_current from mart.snapshots") == [{"complete": "false", "is_current": "true"}]
+    assert select(home, "select complete, is_current from mart.snapshots") == [
+        {"complete": "false", "is_current": "true"}
+    ]
 
 
 def test_a_refusing_portal_ends_in_words_and_its_exit_code(tmp_path: Path) -> None:
@@ -146,7 +163,16 @@ def test_a_refusing_portal_ends_in_words_and_its_exit_code(tmp_path: Path) -> No
     assert "HTTP 403" in done.stderr
     assert "what to do:" in done.stderr
     with sandbox(home, "--misbehave", "server_error") as address:
-        done = bochiso(home, "run", "ingest", "--period", "2026-Q3", "--portal", address, BOCHISO_PORTAL_RETRY_WAIT_SECONDS="0")
+        done = bochiso(
+            home,
+            "run",
+            "ingest",
+            "--period",
+            "2026-Q3",
+            "--portal",
+            address,
+            BOCHISO_PORTAL_RETRY_WAIT_SECONDS="0",
+        )
     assert done.returncode == 4
     assert select(home, "select count(*) as n from mart.snapshots") == [{"n": "0"}]
 
@@ -182,7 +208,11 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
     [
         (("run", "monthly", "--period", "2026-13"), 2, "name a month"),
         (("run", "monthly", "--period", "2026-Q3"), 2, "not a month"),
-        (("run", "monthly", "--period", "2026-08", "--province", "atlantis"), 2, "no province is called 'atlantis'"),
+        (
+            ("run", "monthly", "--period", "2026-08", "--province", "atlantis"),
+            2,
+            "no province is called 'atlantis'",
+        ),
         (("run", "monthly"), 2, "--period"),
         (("sandbox", "--misbehave", "sulk"), 2, "no misbehaviour 'sulk'"),
         (("sandbox", "--captures", "/nowhere"), 3, "manifest"),
@@ -190,7 +220,9 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
         (("frobnicate",), 2, "frobnicate"),
     ],
 )
-def test_wrong_words_are_answered_at_once(tmp_path: Path, words: tuple[str, ...], code: int, said: str) -> None:
+def test_wrong_words_are_answered_at_once(
+    tmp_path: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
     done = bochiso(tmp_path / "home", *words, timeout=60)
     assert done.returncode == code, done.stderr
     assert said in done.stderr
@@ -202,7 +234,12 @@ def test_sql_is_read_only_one_statement_and_csv(tmp_path: Path) -> None:
     assert select(home, "select 1.50 as a, null as b, true as c, 'x,\"y\"' as d") == [
         {"a": "1.50", "b": "", "c": "true", "d": 'x,"y"'}
     ]
-    for query in ("select 1; drop schema mart", "select * from core.unit", "create table mart.x (a int)", "selec"):
+    for query in (
+        "select 1; drop schema mart",
+        "select * from core.unit",
+        "create table mart.x (a int)",
+        "selec",
+    ):
         done = bochiso(home, "sql", query)
         assert done.returncode == 2
         assert done.stdout == ""
@@ -229,10 +266,15 @@ def test_the_demo_keeps_to_its_own_home_and_shows_where_things_are(tmp_path: Pat
         assert part in done.stdout
     assert book.is_file()
     assert {entry.name for entry in home.iterdir()} == {"demo"}
-    rows = select(home / "demo", "select count(*) as n, count(total_change) as changes from mart.unit_scorecard where period_id = '2026-08'")
+    rows = select(
+        home / "demo",
+        "select count(*) as n, count(total_change) as changes from mart.unit_scorecard where period_id = '2026-08'",
+    )
     assert int(rows[0]["n"]) > 100
     assert rows[0]["n"] == rows[0]["changes"]
-    assert select(home / "demo", "select count(*) as n from mart.province_ranking where period_id = '2026-08'") == [{"n": "34"}]
+    assert select(
+        home / "demo", "select count(*) as n from mart.province_ranking where period_id = '2026-08'"
+    ) == [{"n": "34"}]
     hint = bochiso(home, "sql", "select * from mart.unit_scorecard")
     assert "demo" in hint.stderr
 
@@ -244,7 +286,12 @@ def test_up_shows_airflow_and_a_triggered_month_reaches_its_workbook(tmp_path: P
     with sandbox(home) as address:
         settings = environment(home, BOCHISO_AIRFLOW_PORT=str(port), BOCHISO_PORTAL_URL=address)
         process = subprocess.Popen(
-            [*BOCHISO, "up"], env=settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+            [*BOCHISO, "up"],
+            env=settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         try:
             base = f"http://127.0.0.1:{port}"
@@ -255,7 +302,10 @@ def test_up_shows_airflow_and_a_triggered_month_reaches_its_workbook(tmp_path: P
                 assert time.monotonic() < deadline, "Airflow did not become ready"
                 try:
                     health = httpx.get(f"{base}/api/v2/monitor/health", timeout=5).json()
-                    if all(part.get("status") == "healthy" for part in health.values()) and passwords.is_file():
+                    if (
+                        all(part.get("status") == "healthy" for part in health.values())
+                        and passwords.is_file()
+                    ):
                         break
                 except (httpx.HTTPError, ValueError):
                     pass
@@ -263,8 +313,12 @@ def test_up_shows_airflow_and_a_triggered_month_reaches_its_workbook(tmp_path: P
             import json
 
             [(user, password)] = json.loads(passwords.read_text()).items()
-            token = httpx.post(f"{base}/auth/token", json={"username": user, "password": password}, timeout=30).json()["access_token"]
-            api = httpx.Client(base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+            token = httpx.post(
+                f"{base}/auth/token", json={"username": user, "password": password}, timeout=30
+            ).json()["access_token"]
+            api = httpx.Client(
+                base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=30
+            )
             while True:
                 dags = {dag["dag_id"] for dag in api.get("/dags").json()["dags"]}
                 if {"ingest_national_portal", "monthly_report"} <= dags:
@@ -274,12 +328,15 @@ def test_up_shows_airflow_and_a_triggered_month_reaches_its_workbook(tmp_path: P
             for dag_id in ("ingest_national_portal", "monthly_report"):
                 api.patch(f"/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
             conf = {"province": "gia_lai", "period": "2026-08"}
-            api.post("/dags/ingest_national_portal/dagRuns", json={"conf": conf, "logical_date": None}).raise_for_status()
+            api.post(
+                "/dags/ingest_national_portal/dagRuns", json={"conf": conf, "logical_date": None}
+            ).raise_for_status()
             book = home / "deliverables" / "gia_lai" / "2026-08" / "phu-luc-bo-chi-so-2026-08.xlsx"
             deadline = time.monotonic() + 180
             while not book.is_file():
                 assert time.monotonic() < deadline, [
-                    api.get(f"/dags/{dag_id}/dagRuns").json() for dag_id in ("ingest_national_portal", "monthly_report")
+                    api.get(f"/dags/{dag_id}/dagRuns").json()
+                    for dag_id in ("ingest_national_portal", "monthly_report")
                 ]
                 time.sleep(1)
             runs = api.get("/dags/monthly_report/dagRuns").json()["dag_runs"]

@@ -68,7 +68,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Breaker:
-    """How to break one rule. ``national``: on the national page; ``also``: rules that cannot but report too."""
+    """How to break a rule. ``national``: on the national page; ``also``: rules that must report too."""
 
     go: Callable[[Scene], Broken]
     national: bool = False
@@ -371,7 +371,9 @@ def test_a_valid_reading_passes_every_expectation(
     assert verdict.rows_good == verdict.rows_read > 200
 
 
-@pytest.mark.parametrize(("suite_name", "rule"), list(EXPECTATIONS), ids=".".join)
+@pytest.mark.parametrize(
+    ("suite_name", "rule"), [pytest.param(*key, id=".".join(key)) for key in EXPECTATIONS]
+)
 def test_one_broken_row_is_reported_by_its_rule_and_no_other(
     suite_name: str,
     rule: str,

@@ -44,7 +44,9 @@ def sample() -> SamplePortal:
 
 
 @contextmanager
-def portal(settings: Settings, source: Any, fault: Fault | None = None, **changes: Any) -> Iterator[tuple[Settings, SandboxServer]]:
+def portal(
+    settings: Settings, source: Any, fault: Fault | None = None, **changes: Any
+) -> Iterator[tuple[Settings, SandboxServer]]:
     with SandboxServer(source, fault) as server:
         yield (
             Settings.model_validate(
@@ -63,7 +65,9 @@ def portal(settings: Settings, source: Any, fault: Fault | None = None, **change
 
 def ingest(settings: Settings, period: str = "2026-08", province: str = "phu_tho") -> stages.Snapshot:
     handed = stages.fetch(settings, province, period, clock)
-    return stages.publish_reading(settings, stages.validate(settings, stages.read(settings, handed, clock), clock), clock)
+    return stages.publish_reading(
+        settings, stages.validate(settings, stages.read(settings, handed, clock), clock), clock
+    )
 
 
 def rows(warehouse: Warehouse, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -78,7 +82,9 @@ def real(name: str) -> Path:
     return folder
 
 
-def test_a_month_goes_from_the_portal_to_the_workbook(settings: Settings, warehouse: Warehouse, sample: SamplePortal) -> None:
+def test_a_month_goes_from_the_portal_to_the_workbook(
+    settings: Settings, warehouse: Warehouse, sample: SamplePortal
+) -> None:
     with portal(settings, sample) as (mine, server):
         snapshot = ingest(mine)
         assert [call.request.get("rootDepartmentId") is not None for call in server.requests] == [True] * 6
@@ -91,7 +97,9 @@ def test_a_month_goes_from_the_portal_to_the_workbook(settings: Settings, wareho
     assert (mine.data_docs_dir / "H44" / "2026-08" / "index.html").is_file()
 
 
-def test_the_same_month_twice_changes_nothing(settings: Settings, warehouse: Warehouse, sample: SamplePortal) -> None:
+def test_the_same_month_twice_changes_nothing(
+    settings: Settings, warehouse: Warehouse, sample: SamplePortal
+) -> None:
     with portal(settings, sample) as (mine, _):
         first = ingest(mine)
         book = stages.deliver_appendix(mine, "phu_tho", "2026-08", clock).read_bytes()
@@ -107,10 +115,16 @@ def test_the_same_month_twice_changes_nothing(settings: Settings, warehouse: War
     assert rows(warehouse, "SELECT DISTINCT times_checked FROM ops.capture_check") == [(2,)]
 
 
-def test_real_partial_captures_are_refused_by_group_and_the_whole_ones_load(settings: Settings, warehouse: Warehouse) -> None:
+def test_real_partial_captures_are_refused_by_group_and_the_whole_ones_load(
+    settings: Settings, warehouse: Warehouse
+) -> None:
     with portal(settings, CapturedPortal(real("."))) as (mine, _), pytest.raises(CaptureIncomplete) as caught:
         ingest(mine)
-    for words in ("CKMB: expected 163 units, saw 16", "MDSH: expected 163 units, saw 18", "MDHL: expected 163 units, saw 12"):
+    for words in (
+        "CKMB: expected 163 units, saw 16",
+        "MDSH: expected 163 units, saw 18",
+        "MDHL: expected 163 units, saw 12",
+    ):
         assert words in caught.value.message
     found = rows(
         warehouse,
@@ -118,13 +132,20 @@ def test_real_partial_captures_are_refused_by_group_and_the_whole_ones_load(sett
         "FROM mart.indicator_scores WHERE level <> 'component' GROUP BY 1 ORDER BY 1",
     )
     assert found == [("CLGQ", 163, 1), ("TDGQ", 163, 1), ("TTTT", 163, 1)]
-    assert rows(warehouse, "SELECT complete, missing_groups FROM core.snapshot") == [(False, ["CKMB", "MDHL", "MDSH"])]
-    assert rows(warehouse, "SELECT complete, count(*) FROM ops.capture WHERE group_code <> 'MANIFEST' GROUP BY 1 ORDER BY 1") == [(False, 3), (True, 3)]
+    assert rows(warehouse, "SELECT complete, missing_groups FROM core.snapshot") == [
+        (False, ["CKMB", "MDHL", "MDSH"])
+    ]
+    assert rows(
+        warehouse,
+        "SELECT complete, count(*) FROM ops.capture WHERE group_code <> 'MANIFEST' GROUP BY 1 ORDER BY 1",
+    ) == [(False, 3), (True, 3)]
     with pytest.raises(ReportNotReady, match="CKMB"):
         stages.deliver_appendix(mine, "phu_tho", "2026-08", clock)
 
 
-def test_a_partial_reading_after_a_complete_one_changes_nothing(settings: Settings, warehouse: Warehouse) -> None:
+def test_a_partial_reading_after_a_complete_one_changes_nothing(
+    settings: Settings, warehouse: Warehouse
+) -> None:
     with portal(settings, CapturedPortal(real("derived-14-units"))) as (mine, _):
         ingest(mine)
         checksum = warehouse_checksum(warehouse)
@@ -211,7 +232,10 @@ def test_units_lost_against_the_last_complete_snapshot_refuse_the_reading(
 
     with portal(settings, sample) as (mine, _):
         ingest(mine, "2026-07")
-    with portal(settings, Shrunk()) as (mine, _), pytest.raises(CaptureIncomplete, match="the last complete snapshot held"):
+    with (
+        portal(settings, Shrunk()) as (mine, _),
+        pytest.raises(CaptureIncomplete, match="the last complete snapshot held"),
+    ):
         ingest(mine, "2026-08")
     with portal(settings, Shrunk(), max_missing_unit_share=0.5) as (mine, _):
         assert ingest(mine, "2026-08")["new"]
@@ -233,7 +257,10 @@ def test_failed_checks_publish_nothing_and_leave_the_rows_in_quarantine(
                 envelope["data"]["overview"]["totalScore"] = 23
             return json.dumps(envelope).encode()
 
-    with portal(settings, Overfull()) as (mine, _), pytest.raises(ValidationFailed, match="province_figures_good"):
+    with (
+        portal(settings, Overfull()) as (mine, _),
+        pytest.raises(ValidationFailed, match="province_figures_good"),
+    ):
         ingest(mine)
     assert rows(warehouse, "SELECT count(*) FROM core.snapshot") == [(0,)]
     [(column, value, rule, message, locator)] = rows(
@@ -260,10 +287,17 @@ def test_a_bad_row_goes_to_quarantine_and_the_rest_is_published(
 
     with portal(settings, OneBadUnit()) as (mine, _):
         ingest(mine)
-    assert rows(warehouse, "SELECT rows_read = rows_published + rows_quarantined, rows_quarantined FROM core.snapshot") == [(True, 1)]
-    [(column, value, place)] = rows(warehouse, "SELECT column_name, value, locator FROM quarantine.rejected_row")
+    assert rows(
+        warehouse, "SELECT rows_read = rows_published + rows_quarantined, rows_quarantined FROM core.snapshot"
+    ) == [(True, 1)]
+    [(column, value, place)] = rows(
+        warehouse, "SELECT column_name, value, locator FROM quarantine.rejected_row"
+    )
     assert (column, value, place) == ("score", "16,53", "$.data.children[4]")
-    assert rows(warehouse, "SELECT count(*) FROM mart.unit_scorecard WHERE total IS NULL AND tdgq IS NULL AND mdsh IS NOT NULL") == [(1,)]
+    assert rows(
+        warehouse,
+        "SELECT count(*) FROM mart.unit_scorecard WHERE total IS NULL AND tdgq IS NULL AND mdsh IS NOT NULL",
+    ) == [(1,)]
     kinds = dict(rows(warehouse, "SELECT kind, max(observed) FROM mart.data_quality GROUP BY kind"))
     assert kinds["quarantine"] == "1"
 
@@ -274,7 +308,9 @@ def test_a_restatement_is_captured_published_and_told(settings: Settings, wareho
     for moment in moments:
         with portal(settings, SamplePortal(as_of=moment)) as (mine, _):
             handed = stages.fetch(mine, "phu_tho", "2026-08", lambda moment=moment: moment)
-            stages.publish_reading(mine, stages.validate(mine, stages.read(mine, handed, clock), clock), clock)
+            stages.publish_reading(
+                mine, stages.validate(mine, stages.read(mine, handed, clock), clock), clock
+            )
     found = rows(
         warehouse,
         "SELECT count(*), count(DISTINCT unit_code), min(old_captured_at), max(new_captured_at) FROM mart.restatements",
@@ -284,25 +320,37 @@ def test_a_restatement_is_captured_published_and_told(settings: Settings, wareho
     assert found[0][2:] == (early, late)
     assert rows(warehouse, "SELECT count(*) FROM core.snapshot WHERE complete") == [(2,)]
     warned = rows(
-        warehouse, "SELECT state FROM mart.data_quality WHERE subject = 'closed_period_unchanged' AND period_id = '2026-08'"
+        warehouse,
+        "SELECT state FROM mart.data_quality WHERE subject = 'closed_period_unchanged' AND period_id = '2026-08'",
     )
     assert warned == [("warned",)]
 
 
-def test_the_national_page_gives_the_ranking_or_says_there_is_none(settings: Settings, warehouse: Warehouse, sample: SamplePortal) -> None:
+def test_the_national_page_gives_the_ranking_or_says_there_is_none(
+    settings: Settings, warehouse: Warehouse, sample: SamplePortal
+) -> None:
     with portal(settings, sample) as (mine, _):
         handed = stages.fetch_country(mine, "2026-08", clock)
         stages.publish_reading(mine, stages.validate(mine, stages.read(mine, handed, clock), clock), clock)
-    assert rows(warehouse, "SELECT count(*), min(rank), count(DISTINCT province_code) FROM mart.province_ranking") == [(34, 1, 34)]
-    with portal(settings, CapturedPortal(real("derived-14-units"))) as (mine, _), pytest.raises(PortalHasNoSuchData):
+    assert rows(
+        warehouse, "SELECT count(*), min(rank), count(DISTINCT province_code) FROM mart.province_ranking"
+    ) == [(34, 1, 34)]
+    with (
+        portal(settings, CapturedPortal(real("derived-14-units"))) as (mine, _),
+        pytest.raises(PortalHasNoSuchData),
+    ):
         stages.fetch_country(mine, "2026-07", clock)
 
 
-def test_real_and_invented_figures_never_share_a_warehouse(settings: Settings, warehouse: Warehouse, sample: SamplePortal) -> None:
+def test_real_and_invented_figures_never_share_a_warehouse(
+    settings: Settings, warehouse: Warehouse, sample: SamplePortal
+) -> None:
     with portal(settings, sample) as (mine, _):
         ingest(mine)
     with warehouse.connect("owner") as connection:
-        connection.execute("UPDATE ops.capture SET address = 'https://portal.example/api' WHERE address IS NOT NULL")
+        connection.execute(
+            "UPDATE ops.capture SET address = 'https://portal.example/api' WHERE address IS NOT NULL"
+        )
     with portal(settings, sample) as (mine, server), pytest.raises(WarehouseRefused, match="sandbox"):
         ingest(mine)
     assert server.requests == []
@@ -314,7 +362,9 @@ def test_a_report_needs_a_complete_snapshot(settings: Settings) -> None:
         stages.deliver_appendix(settings, "phu_tho", "2026-08", clock)
 
 
-def test_a_run_that_died_is_marked_interrupted_by_the_next(settings: Settings, warehouse: Warehouse, sample: SamplePortal) -> None:
+def test_a_run_that_died_is_marked_interrupted_by_the_next(
+    settings: Settings, warehouse: Warehouse, sample: SamplePortal
+) -> None:
     from etl.warehouse.ledger import stage_run
 
     dead = stage_run(warehouse, "fetch", "national_portal", "H44", "2026-08", clock)
@@ -341,7 +391,9 @@ def test_a_run_that_died_is_marked_interrupted_by_the_next(settings: Settings, w
         ({}, [{"province": "H21", "period": "2026-Q3"}], []),
     ],
 )
-def test_a_report_run_knows_what_it_is_about(params: dict[str, Any], events: list[dict[str, Any]], expected: list[dict[str, str]]) -> None:
+def test_a_report_run_knows_what_it_is_about(
+    params: dict[str, Any], events: list[dict[str, Any]], expected: list[dict[str, str]]
+) -> None:
     assert stages.report_targets("month", params, events) == expected
 
 

@@ -290,21 +290,8 @@ def test_every_field_of_an_entity_is_a_column_or_an_attribute(
         for row in reading.result.tidy.to_pylist()
         if row["level"] == "group" and row["attributes"]
     }
-    columns = set(
-        [
-            "departmentId",
-            "departmentName",
-            "departmentCode",
-            "metrics",
-            "ratio",
-            "totalScore",
-            "totalMaxScore",
-            "score",
-            "maxScore",
-            "totalOnTime",
-            "totalReceived",
-        ]
-    )
+    columns = {"departmentId", "departmentName", "departmentCode", "metrics", "ratio", "totalScore"}
+    columns |= {"totalMaxScore", "score", "maxScore", "totalOnTime", "totalReceived"}
     checked = 0
     for group, body in bodies(reading).items():
         for place, entity in (

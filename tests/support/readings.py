@@ -17,8 +17,8 @@ from etl.sources.bundle import Bundle
 from etl.sources.national_portal.client import Reply
 from etl.sources.national_portal.fetch import fetch_national, fetch_province
 from etl.sources.national_portal.read import read_bundle
-from etl.validate.judge import RESULTS, Verdict
 from etl.sources.tidy import REJECTED, table_of
+from etl.validate.judge import RESULTS, Verdict
 from etl.warehouse.publish import Load
 from etl.warehouse.staging import build_load
 
@@ -79,7 +79,9 @@ def province_bundle(
     )
 
 
-def national_bundle(archive: Archive, *, at: datetime = FIRST, period: str = "2026-08", edit: Edit | None = None) -> Bundle:
+def national_bundle(
+    archive: Archive, *, at: datetime = FIRST, period: str = "2026-08", edit: Edit | None = None
+) -> Bundle:
     """A bundle of the national page as received at ``at``."""
     return fetch_national(Replay(at, edit), archive, Period.parse(period), now=at)  # type: ignore[arg-type]
 
@@ -111,5 +113,3 @@ def edit_unit(code: str, change: Callable[[dict[str, Any]], None]) -> Edit:
                     change(unit)
 
     return edit
-
-

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from jsonpath_ng import parse
+from support.readings import FIRST, edit_unit, later, load_of, national_bundle, province_bundle
 
 from etl.archive import Archive
 from etl.sandbox import CapturedPortal
 from etl.settings import PROJECT_ROOT
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.publish import publish
-from support.readings import FIRST, edit_unit, later, load_of, national_bundle, province_bundle
 
 REAL = PROJECT_ROOT.parent / "shared" / "real"
 ENDPOINTS = {
@@ -53,14 +53,19 @@ def bodies(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for entry in manifest["captures"]:
         endpoint = entry["endpoint"].removeprefix("evaluation/")
         group = next(code for code, name in ENDPOINTS.items() if name == endpoint)
-        yield group, json.loads((folder / entry["file"]).read_text(encoding="utf-8"), parse_float=Decimal)["data"]
+        yield (
+            group,
+            json.loads((folder / entry["file"]).read_text(encoding="utf-8"), parse_float=Decimal)["data"],
+        )
 
 
 def exact(value: Any) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def test_every_real_score_is_in_the_mart_to_the_last_digit(fourteen_units: Path, warehouse: Warehouse) -> None:
+def test_every_real_score_is_in_the_mart_to_the_last_digit(
+    fourteen_units: Path, warehouse: Warehouse
+) -> None:
     rows = ask(
         warehouse,
         "SELECT i.unit_id::text, i.indicator_code, i.portal_code, i.numerator, i.denominator, i.ratio_pct, i.score, "
@@ -87,7 +92,10 @@ def test_every_real_score_is_in_the_mart_to_the_last_digit(fourteen_units: Path,
                 assert tuple(map(exact, found)) == expected
                 seen += 1
     assert seen == 15 * (6 + 4 + 7 + 5)
-    units = ask(warehouse, "SELECT count(DISTINCT unit_id) FILTER (WHERE block <> 'province'), count(DISTINCT unit_id) FROM mart.indicator_scores")
+    units = ask(
+        warehouse,
+        "SELECT count(DISTINCT unit_id) FILTER (WHERE block <> 'province'), count(DISTINCT unit_id) FROM mart.indicator_scores",
+    )
     assert units == [(14, 15)]
     groups = ask(warehouse, "SELECT count(*), count(score) FROM mart.indicator_scores WHERE level = 'group'")
     assert groups == [(90, 90)]
@@ -161,7 +169,9 @@ def test_ranks_are_competition_ranks_within_the_block(warehouse: Warehouse, arch
     from etl.reference.provinces import find_province
     from etl.sandbox.sample_units import sample_units
 
-    communes = [unit.unit_id for unit in sample_units(find_province("gia_lai")) if unit.level == "COMMUNE"][:4]
+    communes = [unit.unit_id for unit in sample_units(find_province("gia_lai")) if unit.level == "COMMUNE"][
+        :4
+    ]
     scores = dict(zip(communes, (20, 19, 19, 18), strict=True))
 
     def edit(endpoint: str, data: dict[str, Any]) -> None:
@@ -178,16 +188,31 @@ def test_ranks_are_competition_ranks_within_the_block(warehouse: Warehouse, arch
     )
     assert rows[:4] == [(Decimal(60), 1), (Decimal(57), 2), (Decimal(57), 2), (Decimal(54), 4)]
     assert rows[4][1] == 5
-    departments = ask(warehouse, "SELECT DISTINCT rank_in_block FROM mart.unit_scorecard WHERE block = 'department'")
+    departments = ask(
+        warehouse, "SELECT DISTINCT rank_in_block FROM mart.unit_scorecard WHERE block = 'department'"
+    )
     assert departments == [(1,)]
-    assert ask(warehouse, "SELECT rank_in_block FROM mart.unit_scorecard WHERE block = 'province'") == [(None,)]
+    assert ask(warehouse, "SELECT rank_in_block FROM mart.unit_scorecard WHERE block = 'province'") == [
+        (None,)
+    ]
 
 
 def test_change_is_against_the_previous_like_period(warehouse: Warehouse, archive: Archive) -> None:
     for period in ("2026-06", "2026-07", "2026-08", "2026-Q2", "2026-Q3"):
         publish(warehouse, load_of(archive, province_bundle(archive, period=period, at=later(24 * 30))))
-    compared = dict(ask(warehouse, "SELECT DISTINCT period_id, compared_period_id FROM mart.unit_scorecard WHERE block = 'province'"))
-    assert compared == {"2026-06": None, "2026-07": "2026-06", "2026-08": "2026-07", "2026-Q2": None, "2026-Q3": "2026-Q2"}
+    compared = dict(
+        ask(
+            warehouse,
+            "SELECT DISTINCT period_id, compared_period_id FROM mart.unit_scorecard WHERE block = 'province'",
+        )
+    )
+    assert compared == {
+        "2026-06": None,
+        "2026-07": "2026-06",
+        "2026-08": "2026-07",
+        "2026-Q2": None,
+        "2026-Q3": "2026-Q2",
+    }
     rows = ask(
         warehouse,
         "SELECT a.total_change, a.total - b.total, a.rank_change, b.rank_in_block - a.rank_in_block "
@@ -235,7 +260,9 @@ def test_a_province_without_one_group_keeps_it_blank(warehouse: Warehouse, archi
         del data["evaluation"][0]["groupScores"]["MDSH"]
 
     publish(warehouse, load_of(archive, national_bundle(archive, edit=edit)))
-    assert ask(warehouse, "SELECT count(*), count(mdsh), count(total) FROM mart.province_ranking") == [(34, 33, 34)]
+    assert ask(warehouse, "SELECT count(*), count(mdsh), count(total) FROM mart.province_ranking") == [
+        (34, 33, 34)
+    ]
 
 
 def test_units_that_came_and_went_are_told(warehouse: Warehouse, archive: Archive) -> None:
@@ -252,14 +279,18 @@ def test_units_that_came_and_went_are_told(warehouse: Warehouse, archive: Archiv
             changed["departmentCode"] = "H21.999"
 
     publish(warehouse, load_of(archive, province_bundle(archive, period="2026-07")))
-    publish(warehouse, load_of(archive, province_bundle(archive, at=later(1), edit=edit_unit(unit.unit_id, swap))))
+    publish(
+        warehouse, load_of(archive, province_bundle(archive, at=later(1), edit=edit_unit(unit.unit_id, swap)))
+    )
     rows = ask(
         warehouse,
         "SELECT kind, subject FROM mart.data_quality WHERE period_id = '2026-08' AND kind IN ('missing_unit', 'new_unit') "
         "ORDER BY kind",
     )
     assert rows == [("missing_unit", unit.code), ("new_unit", "H21.999")]
-    assert ask(warehouse, "SELECT unit_name FROM mart.unit_scorecard WHERE unit_code = 'H21.999'") == [("UBND xã Vừa Lập",)]
+    assert ask(warehouse, "SELECT unit_name FROM mart.unit_scorecard WHERE unit_code = 'H21.999'") == [
+        ("UBND xã Vừa Lập",)
+    ]
 
 
 def test_flags_and_openness_are_told(warehouse: Warehouse, archive: Archive) -> None:
@@ -268,7 +299,10 @@ def test_flags_and_openness_are_told(warehouse: Warehouse, archive: Archive) -> 
     assert kinds["provisional"] == 1
     assert kinds["flag"] == 2
     assert ask(warehouse, "SELECT DISTINCT provisional FROM mart.indicator_scores") == [(True,)]
-    flags = ask(warehouse, "SELECT DISTINCT quality_flag FROM mart.indicator_scores WHERE indicator_code = '1.4' ORDER BY 1")
+    flags = ask(
+        warehouse,
+        "SELECT DISTINCT quality_flag FROM mart.indicator_scores WHERE indicator_code = '1.4' ORDER BY 1",
+    )
     assert flags == [("NO_NATIONAL_REPORT_DATA",), ("TEMP_NATIONAL_REPORT_DENOMINATOR",)]
 
 

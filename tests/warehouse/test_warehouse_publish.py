@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 import pytest
+from support.readings import edit_unit, later, load_of, national_bundle, province_bundle
 
 from etl.archive import Archive
 from etl.errors import WarehouseRefused, WarehouseUnavailable
@@ -23,7 +24,6 @@ from etl.sources.bundle import Bundle
 from etl.warehouse.checksum import warehouse_checksum
 from etl.warehouse.engine import Warehouse
 from etl.warehouse.publish import Load, Published, publish
-from support.readings import edit_unit, later, load_of, national_bundle, province_bundle
 
 
 def rows(warehouse: Warehouse, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -32,7 +32,14 @@ def rows(warehouse: Warehouse, query: str, *values: Any) -> list[tuple[Any, ...]
 
 
 def counts(warehouse: Warehouse) -> tuple[Any, ...]:
-    tables = ("core.snapshot", "core.indicator_score", "core.unit", "core.unit_key", "core.restatement", "ops.capture")
+    tables = (
+        "core.snapshot",
+        "core.indicator_score",
+        "core.unit",
+        "core.unit_key",
+        "core.restatement",
+        "ops.capture",
+    )
     return tuple(rows(warehouse, f"SELECT count(*) FROM {table}")[0][0] for table in tables)
 
 
@@ -51,15 +58,20 @@ def test_a_snapshot_is_published_once(warehouse: Warehouse, archive: Archive) ->
     checksum, before = warehouse_checksum(warehouse), counts(warehouse)
     assert publish(warehouse, load) == Published((), (bundle.snapshot_id,), ())
     assert (warehouse_checksum(warehouse), counts(warehouse)) == (checksum, before)
-    assert before[1] == load.indicator_score.num_rows + rows(
-        warehouse, "SELECT count(*) FROM core.indicator_score WHERE indicator_code = 'TOTAL'"
-    )[0][0]
+    assert (
+        before[1]
+        == load.indicator_score.num_rows
+        + rows(warehouse, "SELECT count(*) FROM core.indicator_score WHERE indicator_code = 'TOTAL'")[0][0]
+    )
 
 
-def test_two_warehouses_fed_the_same_say_the_same(warehouse: Warehouse, archive: Archive, server: Any) -> None:
+def test_two_warehouses_fed_the_same_say_the_same(
+    warehouse: Warehouse, archive: Archive, server: Any
+) -> None:
+    from support.warehouses import database
+
     from etl.settings import Settings
     from etl.warehouse.engine import open_warehouse
-    from support.warehouses import database
 
     load = load_of(archive, province_bundle(archive))
     publish(warehouse, load)
@@ -127,7 +139,9 @@ def test_a_failing_load_leaves_nothing(warehouse: Warehouse, archive: Archive) -
     assert publish(warehouse, load).new
 
 
-def test_a_partial_reading_is_withheld_where_a_complete_one_speaks(warehouse: Warehouse, archive: Archive) -> None:
+def test_a_partial_reading_is_withheld_where_a_complete_one_speaks(
+    warehouse: Warehouse, archive: Archive
+) -> None:
     publish(warehouse, load_of(archive, province_bundle(archive)))
     checksum = warehouse_checksum(warehouse)
     partial = without_group(province_bundle(archive, at=later(24), edit=_bump), "MDSH")
@@ -144,7 +158,9 @@ def test_a_partial_reading_alone_is_published_without_totals_and_gives_way(
     assert rows(warehouse, "SELECT DISTINCT indicator_code FROM mart.indicator_scores WHERE level <> 'component' ORDER BY 1") == [
         ("CKMB",), ("CLGQ",), ("MDHL",), ("TDGQ",), ("TTTT",)
     ]  # fmt: skip
-    assert rows(warehouse, "SELECT count(*), count(mdsh), count(total), count(rank_in_block) FROM mart.unit_scorecard")[0][1:] == (0, 0, 0)
+    assert rows(
+        warehouse, "SELECT count(*), count(mdsh), count(total), count(rank_in_block) FROM mart.unit_scorecard"
+    )[0][1:] == (0, 0, 0)
     whole = province_bundle(archive, at=later(-1))
     publish(warehouse, load_of(archive, whole))
     assert rows(warehouse, "SELECT DISTINCT snapshot_id FROM mart.indicator_scores") == [(whole.snapshot_id,)]
@@ -157,7 +173,9 @@ def _bump(endpoint: str, data: dict[str, Any]) -> None:
         data["children"][3]["totalScore"] = round(data["children"][3]["totalScore"] + 0.01, 2)
 
 
-def test_a_restated_period_becomes_a_new_snapshot_with_its_differences(warehouse: Warehouse, archive: Archive) -> None:
+def test_a_restated_period_becomes_a_new_snapshot_with_its_differences(
+    warehouse: Warehouse, archive: Archive
+) -> None:
     first = province_bundle(archive)
     second = province_bundle(archive, at=later(48), edit=_bump)
     for bundle in (first, second):
@@ -173,7 +191,9 @@ def test_a_restated_period_becomes_a_new_snapshot_with_its_differences(warehouse
     assert {code for code, _, _ in moved} == {"CLGQ", "TOTAL"}
     assert {(old, new) for *_, old, new in found} == {(first.captured_at, second.captured_at)}
     assert rows(warehouse, "SELECT count(*) FROM core.snapshot") == [(2,)]
-    assert rows(warehouse, "SELECT DISTINCT snapshot_id FROM mart.indicator_scores") == [(second.snapshot_id,)]
+    assert rows(warehouse, "SELECT DISTINCT snapshot_id FROM mart.indicator_scores") == [
+        (second.snapshot_id,)
+    ]
 
 
 def test_going_back_to_the_first_bytes_is_a_third_snapshot(warehouse: Warehouse, archive: Archive) -> None:
@@ -191,7 +211,9 @@ def test_going_back_to_the_first_bytes_is_a_third_snapshot(warehouse: Warehouse,
         "ORDER BY new_captured_at",
     )
     assert deltas == [(Decimal("0.01"),), (Decimal("-0.01"),)]
-    assert rows(warehouse, "SELECT DISTINCT snapshot_id FROM mart.indicator_scores") == [(bundles[2].snapshot_id,)]
+    assert rows(warehouse, "SELECT DISTINCT snapshot_id FROM mart.indicator_scores") == [
+        (bundles[2].snapshot_id,)
+    ]
 
 
 def test_a_unit_that_leaves_is_told_as_presence(warehouse: Warehouse, archive: Archive) -> None:
@@ -205,9 +227,13 @@ def test_a_unit_that_leaves_is_told_as_presence(warehouse: Warehouse, archive: A
 
     publish(warehouse, load_of(archive, province_bundle(archive)))
     publish(warehouse, load_of(archive, province_bundle(archive, at=later(24), edit=leave)))
-    found = rows(warehouse, "SELECT DISTINCT field, old_text, new_text FROM mart.restatements WHERE field = 'presence'")
+    found = rows(
+        warehouse, "SELECT DISTINCT field, old_text, new_text FROM mart.restatements WHERE field = 'presence'"
+    )
     assert found == [("presence", "present", "absent")]
-    assert rows(warehouse, "SELECT count(DISTINCT unit_id) FROM mart.restatements WHERE field = 'presence'") == [(1,)]
+    assert rows(
+        warehouse, "SELECT count(DISTINCT unit_id) FROM mart.restatements WHERE field = 'presence'"
+    ) == [(1,)]
 
 
 # --- units ------------------------------------------------------------------------------
@@ -215,7 +241,9 @@ def test_a_unit_that_leaves_is_told_as_presence(warehouse: Warehouse, archive: A
 
 def unit_versions(warehouse: Warehouse, code: str) -> list[tuple[Any, ...]]:
     return rows(
-        warehouse, "SELECT name, valid_from, valid_to = 'infinity' FROM core.unit WHERE unit_code = %s ORDER BY valid_from", code
+        warehouse,
+        "SELECT name, valid_from, valid_to = 'infinity' FROM core.unit WHERE unit_code = %s ORDER BY valid_from",
+        code,
     )
 
 
@@ -246,19 +274,25 @@ def test_a_new_name_begins_a_new_version_and_old_facts_keep_the_old_name(
         warehouse,
         load_of(
             archive,
-            province_bundle(archive, at=later(24), period="2026-07", edit=rename_by_id(portal_id, "UBND phường Mới")),
+            province_bundle(
+                archive, at=later(24), period="2026-07", edit=rename_by_id(portal_id, "UBND phường Mới")
+            ),
         ),
     )
     versions = unit_versions(warehouse, code)
     assert [(name, open_) for name, _, open_ in versions] == [(old_name, False), ("UBND phường Mới", True)]
     assert versions[1][1] == later(24)
     names = rows(
-        warehouse, "SELECT DISTINCT period_id, unit_name FROM mart.indicator_scores WHERE unit_code = %s ORDER BY 1", code
+        warehouse,
+        "SELECT DISTINCT period_id, unit_name FROM mart.indicator_scores WHERE unit_code = %s ORDER BY 1",
+        code,
     )
     assert names == [("2026-07", "UBND phường Mới"), ("2026-08", old_name)]
 
 
-def test_a_respelling_is_no_new_version(warehouse: Warehouse, archive: Archive, unit_id: tuple[str, str]) -> None:
+def test_a_respelling_is_no_new_version(
+    warehouse: Warehouse, archive: Archive, unit_id: tuple[str, str]
+) -> None:
     import unicodedata
 
     code, portal_id = unit_id
@@ -267,7 +301,10 @@ def test_a_respelling_is_no_new_version(warehouse: Warehouse, archive: Archive, 
     spelt = "  ".join(unicodedata.normalize("NFD", name.upper()).split(" "))
     publish(
         warehouse,
-        load_of(archive, province_bundle(archive, at=later(1), period="2026-07", edit=rename_by_id(portal_id, spelt))),
+        load_of(
+            archive,
+            province_bundle(archive, at=later(1), period="2026-07", edit=rename_by_id(portal_id, spelt)),
+        ),
     )
     assert unit_versions(warehouse, code) == [(name, begun, True)]
 
@@ -282,15 +319,24 @@ def test_readings_loaded_out_of_order_keep_the_versions_in_order(
     assert unit_versions(warehouse, code) == [(name, later(24), True)]
     publish(
         warehouse,
-        load_of(archive, province_bundle(archive, at=later(1), period="2026-06", edit=rename_by_id(portal_id, "UBND xã Cũ"))),
+        load_of(
+            archive,
+            province_bundle(
+                archive, at=later(1), period="2026-06", edit=rename_by_id(portal_id, "UBND xã Cũ")
+            ),
+        ),
     )
     assert unit_versions(warehouse, code) == [("UBND xã Cũ", later(1), False), (name, later(24), True)]
 
 
-def test_every_unit_has_one_version_at_any_instant(warehouse: Warehouse, archive: Archive, unit_id: tuple[str, str]) -> None:
+def test_every_unit_has_one_version_at_any_instant(
+    warehouse: Warehouse, archive: Archive, unit_id: tuple[str, str]
+) -> None:
     for hour, name in ((0, None), (10, "UBND xã A"), (20, "UBND xã B"), (5, "UBND xã C")):
         edit = rename_by_id(unit_id[1], name) if name else None
-        publish(warehouse, load_of(archive, province_bundle(archive, at=later(hour), period="2026-08", edit=edit)))
+        publish(
+            warehouse, load_of(archive, province_bundle(archive, at=later(hour), period="2026-08", edit=edit))
+        )
     overlaps = rows(
         warehouse,
         "SELECT count(*) FROM core.unit a JOIN core.unit b ON a.unit_id = b.unit_id AND a.valid_from < b.valid_from "
@@ -328,7 +374,10 @@ print("published", flush=True)
 def spawn(url: str, archive: Archive) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": f"{PROJECT_ROOT}{os.pathsep}{PROJECT_ROOT / 'tests'}"}
     return subprocess.Popen(
-        [sys.executable, "-c", _CHILD, url, str(archive.folder)], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", _CHILD, url, str(archive.folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
 
 
@@ -348,9 +397,10 @@ def wait_for_blocked(connection: psycopg.Connection[Any], count: int = 1) -> Non
 def test_kill_9_in_the_middle_of_publishing_then_a_rerun_gives_the_same(
     settings: Any, warehouse: Warehouse, archive: Archive, server: Any, tmp_path: Path
 ) -> None:
+    from support.warehouses import database
+
     from etl.settings import Settings
     from etl.warehouse.engine import open_warehouse
-    from support.warehouses import database
 
     before = warehouse_checksum(warehouse)
     with (
@@ -380,7 +430,9 @@ def test_kill_9_in_the_middle_of_publishing_then_a_rerun_gives_the_same(
         assert warehouse_checksum(undisturbed) == warehouse_checksum(warehouse)
 
 
-def test_two_publishers_of_the_same_snapshot_make_one(settings: Any, warehouse: Warehouse, archive: Archive) -> None:
+def test_two_publishers_of_the_same_snapshot_make_one(
+    settings: Any, warehouse: Warehouse, archive: Archive
+) -> None:
     load_of(archive, province_bundle(archive))  # both children find the same captures
     with (
         warehouse.connect("owner") as holder,
@@ -395,7 +447,9 @@ def test_two_publishers_of_the_same_snapshot_make_one(settings: Any, warehouse: 
     assert rows(warehouse, "SELECT count(*) FROM core.snapshot") == [(1,)]
 
 
-def test_a_reader_sees_the_old_state_or_the_new(settings: Any, warehouse: Warehouse, archive: Archive) -> None:
+def test_a_reader_sees_the_old_state_or_the_new(
+    settings: Any, warehouse: Warehouse, archive: Archive
+) -> None:
     publish(warehouse, load_of(archive, province_bundle(archive, at=later(-24), edit=_bump)))
     query = "SELECT snapshot_id, count(*), sum(score) FROM mart.indicator_scores GROUP BY 1"
     with (
@@ -419,7 +473,10 @@ def test_a_load_may_hold_several_snapshots(warehouse: Warehouse, archive: Archiv
     loads = [load_of(archive, province_bundle(archive, period=period)) for period in ("2026-07", "2026-08")]
     loads.append(load_of(archive, national_bundle(archive)))
     together = Load(
-        *(pa.concat_tables([getattr(load, name) for load in loads]) for name in ("snapshot", "capture", "unit", "indicator_score"))
+        *(
+            pa.concat_tables([getattr(load, name) for load in loads])
+            for name in ("snapshot", "capture", "unit", "indicator_score")
+        )
     )
     assert len(publish(warehouse, together).new) == 3
     assert rows(warehouse, "SELECT count(*) FROM mart.province_ranking") == [(34,)]

@@ -77,7 +77,9 @@ def test_the_analyst_sees_mart_and_nothing_else(warehouse: Warehouse) -> None:
             "CREATE TABLE public.mine (a int)",
             "UPDATE mart.snapshots SET rows = 0",
         ):
-            with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)):
+            with pytest.raises(
+                (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)
+            ):
                 connection.execute(query)
 
 
@@ -116,7 +118,9 @@ def test_changed_files_are_applied_again_without_losing_rows(warehouse: Warehous
     migrate(warehouse)
     with warehouse.connect("owner") as connection:
         assert connection.execute("SELECT count(*) FROM core.unit").fetchone() == units
-        assert connection.execute("SELECT count(*) FROM core.indicator WHERE indicator_code = 'CKMB'").fetchone() == (2,)
+        assert connection.execute(
+            "SELECT count(*) FROM core.indicator WHERE indicator_code = 'CKMB'"
+        ).fetchone() == (2,)
 
 
 def test_a_newer_schema_is_refused_in_words(warehouse: Warehouse) -> None:

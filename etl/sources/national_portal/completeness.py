@@ -51,9 +51,15 @@ def judge(
         evidence: list[tuple[int, int, str]] = [
             (len(union), len(union - present[group]), "the groups of this run together hold {expected}"),
             (most_stated, max(0, most_stated - seen), "the pagination of this run states {expected}"),
-            (len(known_units), len(known_units - present[group]), "the last complete snapshot held {expected}"),
+            (
+                len(known_units),
+                len(known_units - present[group]),
+                "the last complete snapshot held {expected}",
+            ),
         ]
-        expected, missing, words = max(evidence, key=lambda item: (item[1] / item[0] if item[0] else 0, item[0]))
+        expected, missing, words = max(
+            evidence, key=lambda item: (item[1] / item[0] if item[0] else 0, item[0])
+        )
         share = missing / expected if expected else 0.0
         own_total_disagrees = reading.stated_total is not None and reading.stated_total != seen
         repeated = len(reading.unit_ids) - seen

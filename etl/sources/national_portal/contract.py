@@ -23,7 +23,7 @@ def _number(value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError("must be a JSON number or null")
+        raise ValueError("must be a JSON number or null")  # noqa: TRY004 - pydantic collects ValueErrors
     number = Decimal(value)
     if not number:
         return Decimal(0)

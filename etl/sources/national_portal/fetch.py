@@ -178,9 +178,7 @@ def _require_period(period: Period, now: datetime) -> Any:
         )
     today = now.astimezone(VIETNAM).date()
     if period.first_day > today:
-        raise UnknownName(
-            f"{period.id} has not begun on {today:%d/%m/%Y}", "name a period that has begun"
-        )
+        raise UnknownName(f"{period.id} has not begun on {today:%d/%m/%Y}", "name a period that has begun")
     first = Period.parse(load_room().first_period)
     if period.first_day < first.first_day:
         raise UnknownName(
@@ -200,9 +198,7 @@ def _period_keys(group: str, period: Period) -> dict[str, Any]:
     return keys
 
 
-def _ask_pages(
-    client: PortalClient, group: str, request: dict[str, Any], page_size: int
-) -> Iterator[Reply]:
+def _ask_pages(client: PortalClient, group: str, request: dict[str, Any], page_size: int) -> Iterator[Reply]:
     """The pages of a group as they arrive, so that each is kept before the next is asked for."""
     page = 1
     while True:

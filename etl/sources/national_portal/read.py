@@ -31,7 +31,16 @@ from etl.sources.tidy import REJECTED, TIDY, ReadResult, table_of
 READER = "national_portal/1"
 
 _IDENTITY = {"departmentId", "departmentName", "departmentCode", "metrics"}
-_METRIC_FIELDS = {"code", "name", "numerator", "denominator", "ratio", "score", "maxScore", "dataQualityStatus"}
+_METRIC_FIELDS = {
+    "code",
+    "name",
+    "numerator",
+    "denominator",
+    "ratio",
+    "score",
+    "maxScore",
+    "dataQualityStatus",
+}
 _MEASURES = ("numerator", "denominator", "ratio", "score", "max_score", "value")
 
 # A power of ten that int() may still write out; far beyond what any field of the portal holds.
@@ -65,9 +74,7 @@ def load_columns() -> dict[tuple[str, str], tuple[_Mapping, ...]]:
             indicator = line["indicator"]
             mapping = _Mapping(
                 indicator=indicator,
-                level="total"
-                if indicator == "TOTAL"
-                else ("group" if indicator in SHAPES else "component"),
+                level="total" if indicator == "TOTAL" else ("group" if indicator in SHAPES else "component"),
                 portal_code=line["portal_code"] or None,
                 fields={name: tuple(line[name].split("+")) for name in _MEASURES if line[name]},
             )

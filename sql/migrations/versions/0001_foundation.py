@@ -17,4 +17,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise RuntimeError("the warehouse holds published history and is not migrated backwards; restore a backup instead")
+    raise RuntimeError(
+        "the warehouse holds published history and is not migrated backwards; restore a backup instead"
+    )
