@@ -50,7 +50,7 @@ def build_frames(
 
 def _scores(tidy: pa.Table, catalogue: Catalogue) -> pd.DataFrame:
     columns = [name for name in tidy.column_names if name not in _NUMBERS]
-    frame = tidy.select(columns).to_pandas()
+    frame: pd.DataFrame = tidy.select(columns).to_pandas()
     for name in _NUMBERS:
         # Through Python's Decimal: Arrow's own cast makes 18.009999999999998 of 18.01.
         frame[name] = tidy[name].to_pandas().astype("float64")

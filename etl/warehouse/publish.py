@@ -66,7 +66,7 @@ def publish(warehouse: Warehouse, load: Load) -> Published:
             _refuse_changes(cursor)
             _units(cursor, load.unit)
             _run(cursor, "30_snapshots.sql", "31_captures.sql", "32_snapshot_captures.sql", "40_facts.sql")
-            _refuse_losses(cursor)
+            _refuse_losses(cursor, load.indicator_score, arrived=cursor.rowcount)
             _run(cursor, "41_totals.sql", "50_restatements.sql", "60_rejected.sql")
             _run(cursor, "61_validation_results.sql", "70_publication.sql")
             result = _outcome(cursor)
@@ -95,9 +95,25 @@ def _stage(cursor: adbc.Cursor, load: Load) -> None:
     for name in _STAGES:
         cursor.execute(f"CREATE TEMP TABLE stage_{name} (LIKE staging.{name}) ON COMMIT DROP")
         table: pa.Table | None = getattr(load, name)
+        if name == "indicator_score" and table is not None:
+            table = _facts_with_uuids(cursor, table)
         if table is not None and table.num_rows:
             cursor.adbc_ingest(f"stage_{name}", table, mode="append", temporary=True)
-    cursor.execute("ANALYZE stage_indicator_score")
+    # The joined columns only: statistics of the long texts would take three times as long and serve nothing.
+    cursor.execute("ANALYZE stage_indicator_score (snapshot_id, portal_id, indicator_code)")
+
+
+def _facts_with_uuids(cursor: adbc.Cursor, facts: pa.Table) -> pa.Table:
+    """Stage the facts' ids as the 16 bytes they are: few different ones, repeated on every row.
+
+    Reading them from text in SQL, row by row, was a quarter of the insert (1 M rows: 4.6 s, now 3.5 s).
+    """
+    for name in ("snapshot_id", "capture_id"):
+        cursor.execute(f"ALTER TABLE stage_indicator_score ALTER {name} TYPE uuid USING {name}::uuid")
+        encoded = facts[name].combine_chunks().dictionary_encode()
+        ids = pa.array([uuid.UUID(text).bytes for text in encoded.dictionary.to_pylist()], pa.binary(16))
+        facts = facts.set_column(facts.column_names.index(name), name, ids.take(encoded.indices))
+    return facts
 
 
 def _units(cursor: adbc.Cursor, units: pa.Table) -> None:
@@ -119,7 +135,12 @@ def _refuse_changes(cursor: adbc.Cursor) -> None:
         cursor,
         "SELECT count(*) FROM stage_snapshot WHERE snapshot_id::uuid IN (SELECT snapshot_id FROM core.snapshot)",
     ):
+        # Left to itself the planner sorts both sides (1 M rows: 5.5 s) where one hash in memory takes 3 s.
+        cursor.execute("SET LOCAL enable_mergejoin TO off")
+        cursor.execute("SET LOCAL work_mem TO '64MB'")
         differing = _number(cursor, _statement("unchanged.sql"))
+        cursor.execute("SET LOCAL enable_mergejoin TO DEFAULT")
+        cursor.execute("SET LOCAL work_mem TO DEFAULT")
         if differing:
             raise WarehouseRefused(
                 f"{differing} rows differ from the published snapshot of the same id",
@@ -127,15 +148,17 @@ def _refuse_changes(cursor: adbc.Cursor) -> None:
             )
 
 
-def _refuse_losses(cursor: adbc.Cursor) -> None:
-    """Every staged row of a new snapshot must have arrived: a join may resolve, never drop."""
-    staged = _number(
-        cursor,
-        "SELECT count(*) FROM stage_indicator_score WHERE snapshot_id::uuid IN (SELECT snapshot_id FROM stage_new)",
-    )
-    arrived = _number(
-        cursor,
-        "SELECT count(*) FROM core.indicator_score WHERE snapshot_id IN (SELECT snapshot_id FROM stage_new)",
+def _refuse_losses(cursor: adbc.Cursor, facts: pa.Table, arrived: int) -> None:
+    """Every staged row of a new snapshot must have arrived: a join may resolve, never drop.
+
+    ``arrived`` is what the insert says it wrote; a driver that cannot say (-1) is refused too.
+    """
+    cursor.execute("SELECT snapshot_id::text FROM stage_new")
+    new = {uuid.UUID(row[0]) for row in cursor.fetchall()}
+    staged = sum(
+        line["counts"]
+        for line in pc.value_counts(facts["snapshot_id"]).to_pylist()
+        if uuid.UUID(line["values"]) in new
     )
     if staged != arrived:
         raise WarehouseRefused(

@@ -1,9 +1,9 @@
 -- Rows in which a staged snapshot differs from the published one of the same id. There must be none: same bytes, same rows.
 SELECT count(*) FROM (
-    SELECT s.snapshot_id::uuid AS snapshot_id, k.unit_id, s.indicator_code, s.numerator, s.denominator, s.ratio_pct,
-           s.score, s.max_score, s.value, s.quality_flag, s.capture_id::uuid AS capture_id, s.locator
+    SELECT s.snapshot_id, k.unit_id, s.indicator_code, s.numerator, s.denominator, s.ratio_pct,
+           s.score, s.max_score, s.value, s.quality_flag, s.capture_id, s.locator
     FROM stage_indicator_score s
-    JOIN core.snapshot c ON c.snapshot_id = s.snapshot_id::uuid
+    JOIN core.snapshot c ON c.snapshot_id = s.snapshot_id
     LEFT JOIN core.unit_key k ON k.key_type = 'portal_id' AND k.key_value = s.portal_id
 ) s
 FULL JOIN (

@@ -43,16 +43,17 @@ def _count(value: Any) -> Any:
     return int(number)
 
 
-def _without_nul(value: str) -> str:
-    if "\x00" in value:  # PostgreSQL's text cannot hold it
-        raise ValueError("must not contain the character U+0000")
+def _storable(value: str) -> str:
+    # half a surrogate pair is no UTF-8, and PostgreSQL's text cannot hold U+0000
+    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("must not contain U+0000 or half a surrogate pair")
     return value
 
 
 Number = Annotated[Decimal | None, BeforeValidator(_number)]
 Count = Annotated[int | None, BeforeValidator(_count)]
-Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_without_nul)]
-OptionalText = Annotated[str, AfterValidator(_without_nul)] | None
+Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_storable)]
+OptionalText = Annotated[str, AfterValidator(_storable)] | None
 
 
 class _Open(BaseModel):

@@ -23,14 +23,14 @@ from etl.archive import Archive, Capture
 from etl.reference.units import COUNTRY_PORTAL_ID
 from etl.sources.bundle import Bundle
 from etl.sources.national_portal.client import parse_json
-from etl.sources.national_portal.contract import SHAPES, Metric
+from etl.sources.national_portal.contract import SHAPES, Metric, MetricEntity
 from etl.sources.national_portal.room import COUNTRY
 from etl.sources.tidy import REJECTED, TIDY, ReadResult, table_of
 
 # Raise it whenever the same bytes would give other rows: it is part of the snapshot's id.
 READER = "national_portal/1"
 
-_IDENTITY = {"departmentId", "departmentName", "departmentCode", "metrics"}
+_IDENTITY = {"departmentId", "departmentName", "departmentCode"}
 _METRIC_FIELDS = {
     "code",
     "name",
@@ -236,10 +236,11 @@ def _read_entity(
         row = _measures(entity, mapping) | {"locator": locator}
         if mapping.level == "group":
             used = {field for fields in mapping.fields.values() for field in fields}
-            rest = {key: value for key, value in entity.items() if key not in _IDENTITY | used}
+            known = _IDENTITY | used | ({"metrics"} if shape is MetricEntity else set())
+            rest = {key: value for key, value in entity.items() if key not in known}
             row["attributes"] = _text(rest | dict(beside)) if rest or beside else None
         collector.add(capture, group, portal_id, row)
-    for index, metric in enumerate(entity.get("metrics") or []):
+    for index, metric in enumerate(entity["metrics"] if shape is MetricEntity else ()):
         _read_metric(collector, capture, f"{locator}.metrics[{index}]", portal_id, metric)
 
 
