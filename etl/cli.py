@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -216,7 +217,14 @@ def version() -> None:
 
 def _settings(portal: str | None) -> Settings:
     settings = get_settings()
-    return Settings.model_validate(settings.model_dump() | {"portal_url": portal}) if portal else settings
+    if portal is None:
+        return settings
+    try:
+        return Settings.model_validate(settings.model_dump() | {"portal_url": portal})
+    except ValidationError as error:
+        raise UnknownName(
+            f"'{portal}' is not an address", "write it like http://127.0.0.1:8766/api/v1/reporting"
+        ) from error
 
 
 def _instant(text: str) -> datetime:

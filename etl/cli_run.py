@@ -60,9 +60,9 @@ def run_jobs(
                 err.print("the portal has no national page for this period: no ranking", soft_wrap=True)
     if report and results[-1].ok:
         out.print(f"workbook   {workbook_path(settings, identity.slug, periods[-1])}", soft_wrap=True)
-    out.print(
-        f"data docs  {settings.data_docs_dir / identity.code / periods[-1].id / 'index.html'}", soft_wrap=True
-    )
+    docs = settings.data_docs_dir / identity.code / periods[-1].id / "index.html"
+    if docs.is_file():
+        out.print(f"data docs  {docs}", soft_wrap=True)
     failed = [(result, task) for result in results for task in result.failed_tasks]
     broken = [result for result in results if not result.ok and result.error]
     if failed or broken:

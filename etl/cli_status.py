@@ -28,6 +28,13 @@ _RUNS = """
 SELECT started_at, stage, source, province_code, period_id, state, message, remedy
 FROM ops.run ORDER BY started_at DESC LIMIT 12
 """
+# Of published readings and of those that were refused whole; the newest capture's rows first.
+_REFUSED = """
+SELECT q.province_code, q.period_id, q.locator, q.column_name, q.value, q.message_vi
+FROM quarantine.rejected_row q
+ORDER BY (SELECT max(c.captured_at) FROM ops.capture c WHERE c.sha256 = q.capture_sha256) DESC, q.locator, q.rule
+LIMIT 12
+"""
 
 
 def show_status(settings: Settings, err: Console, *, checksum: bool) -> None:
@@ -39,6 +46,7 @@ def show_status(settings: Settings, err: Console, *, checksum: bool) -> None:
     with warehouse.connect() as connection:
         snapshots = connection.execute(_SNAPSHOTS).fetchall()
         runs = connection.execute(_RUNS).fetchall()
+        refused = connection.execute(_REFUSED).fetchall()
     console = Console(highlight=False, width=150 if not sys.stdout.isatty() else None)
     console.print(f"warehouse {warehouse.display_url}, home {settings.home}", soft_wrap=True)
     if not snapshots:
@@ -48,6 +56,11 @@ def show_status(settings: Settings, err: Console, *, checksum: bool) -> None:
         console.print(
             _table(("province", "period", "reading", "units", "captured", "last checked"), snapshots)
         )
+    if refused:
+        console.print(
+            "\nrefused values, newest reading first (quarantine.rejected_row has all)", style="bold"
+        )
+        console.print(_table(("province", "period", "place", "field", "value", "what to mend"), refused))
     if runs:
         console.print("\nlast runs, newest first", style="bold")
         console.print(

@@ -9,8 +9,10 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pydantic import Field, HttpUrl, field_validator
+from pydantic import Field, HttpUrl, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from etl.errors import UnknownName
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
@@ -81,5 +83,14 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once. Raises UnknownName naming the variable that cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"BOCHISO_{'_'.join(map(str, problem['loc'])).upper()}={problem['input']}: {problem['msg']}"
+            for problem in error.errors(include_url=False)
+        )
+        raise UnknownName(
+            f"a setting cannot be used: {wrong}", "correct it; docs/settings.md lists them all"
+        ) from error

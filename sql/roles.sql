@@ -9,6 +9,13 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'bochiso_etl') THEN
         CREATE ROLE bochiso_etl NOLOGIN;
     END IF;
+    -- An owner that is no superuser must be allowed to take the roles on (PostgreSQL 16 and later ask for it).
+    IF NOT pg_has_role(current_user, 'bochiso_etl', 'SET') THEN
+        EXECUTE format('GRANT bochiso_etl TO %I', current_user);
+    END IF;
+    IF NOT pg_has_role(current_user, 'bochiso_analyst', 'SET') THEN
+        EXECUTE format('GRANT bochiso_analyst TO %I', current_user);
+    END IF;
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO bochiso_analyst', current_database());
     EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO bochiso_etl', current_database());

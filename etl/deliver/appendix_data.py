@@ -134,6 +134,7 @@ class Capture:
     sha256: str
     size_bytes: int
     endpoint: str | None
+    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ def _snapshot(mart: _Mart) -> Snapshot:
         )
     mart.keys["snapshot"] = str(row["snapshot_id"])
     captures = mart.rows(
-        "SELECT group_code, page, captured_at, sha256, size_bytes, endpoint FROM mart.snapshot_captures"
+        "SELECT group_code, page, captured_at, sha256, size_bytes, endpoint, address FROM mart.snapshot_captures"
         " WHERE snapshot_id = %(snapshot)s"
     )
     order = {code: number for number, code in enumerate(GROUP_CODES)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 from etl.deliver.appendix_data import AppendixData, IndicatorRow, UnitRow
 from etl.deliver.sheet_text import number_vi, time_vi
@@ -204,15 +205,31 @@ def read_between(data: AppendixData) -> str:
 def source_line(data: AppendixData) -> str:
     """The foot of every sheet: where the figures come from and when they were read."""
     source = _SOURCES.get(data.snapshot.source, data.snapshot.source)
+    if is_trial(data):
+        source = "CỔNG THỬ NGHIỆM trên máy này, không phải số liệu chính thức"
     return (
         f"Nguồn: {source}; kỳ số liệu: {data.period.label_vi}; "
         f"thời điểm chụp số liệu: {read_between(data)} (giờ Việt Nam)."
     )
 
 
+def is_trial(data: AppendixData) -> bool:
+    """Whether any capture came from a server on this machine: such figures must not pass for the portal's."""
+    hosts = {urlsplit(capture.address).hostname for capture in data.snapshot.captures if capture.address}
+    return bool(hosts & {"127.0.0.1", "localhost", "::1"})
+
+
 def period_title(data: AppendixData) -> str:
     """The period of a title, with the warning a running period needs."""
-    return data.period.label_vi + (" (số liệu tạm thời)" if data.snapshot.provisional else "")
+    warnings = [
+        words
+        for words, holds in (
+            ("số liệu tạm thời", data.snapshot.provisional),
+            ("số liệu thử nghiệm", is_trial(data)),
+        )
+        if holds
+    ]
+    return data.period.label_vi + (f" ({', '.join(warnings)})" if warnings else "")
 
 
 def provisional_note(data: AppendixData) -> str | None:

@@ -30,6 +30,7 @@ def load_calendar_overrides(path: Path = _FILE) -> dict[date, str]:
     result: dict[date, str] = {}
     for entry in entries:
         day, nature = (entry.get("date"), entry.get("nature")) if isinstance(entry, dict) else (None, None)
+        nature = "off" if nature is False else nature  # what YAML makes of a bare off
         # a date with a time of day is a datetime: it would never equal a day
         if not isinstance(day, date) or isinstance(day, datetime) or nature not in ("working", "off"):
             raise Terminal(

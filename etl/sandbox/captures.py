@@ -81,7 +81,10 @@ def _read_manifest(folder: Path) -> dict[_Key, list[Capture]]:
         raise Terminal(f"{path} is not JSON: {error}", "restore the manifest from where it came") from error
     entries = manifest.get("captures") if isinstance(manifest, dict) else None
     if not isinstance(entries, list):
-        raise Terminal(f"{path} has no list 'captures'", "give it the form of shared/real/manifest.json")
+        raise Terminal(
+            f"{path} has no list 'captures'",
+            "list the captures: {file, generation, endpoint, request, status, captured_at} each",
+        )
     found: dict[_Key, list[Capture]] = {}
     for number, entry in enumerate(entries, start=1):
         try:

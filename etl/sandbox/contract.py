@@ -1,6 +1,6 @@
 """What the portal's current API accepts: endpoints and the shape of a request.
 
-Read from ``portal-contract.md`` §1 (generation 2). The sandbox judges requests by this,
+Read from ``docs/portal.md`` (generation 2). The sandbox judges requests by this,
 never by what the rest of the project happens to send.
 """
 

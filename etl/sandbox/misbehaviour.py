@@ -1,6 +1,6 @@
 """The ways the real portal fails, on order.
 
-Every kind was met by someone (``portal-contract.md`` §6) except ``flaky``, which is the
+Every kind was met by someone (``docs/portal.md``) except ``flaky``, which is the
 mild form of ``reset`` that a retry must get over. A kind changes the *reply*, so it works
 the same over generated data and over captures.
 """

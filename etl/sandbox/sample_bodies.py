@@ -1,6 +1,6 @@
 """Bodies of the six group endpoints, field by field as the portal writes them.
 
-Every oddity here is the portal's own (``portal-contract.md`` §1.1, §1.2): the parent has
+Every oddity here is the portal's own (``docs/portal.md``): the parent has
 ``totalScore`` where a child has ``score``; ``departmentCode`` is missing from two groups;
 "no data" is null in two groups, 0 in trees and in 5.4, full marks in 5.2 and 5.3.
 """

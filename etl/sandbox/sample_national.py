@@ -11,7 +11,7 @@ from etl.sandbox.sample_scores import half_up, number, percent
 from etl.sandbox.sample_units import root_name
 
 # A province without any dossier still gets 16 points; the portal's changes against 2025
-# are reckoned from that floor (Quảng Ninh 65.65 − 49.65 = 16.00; portal-contract.md §1.3).
+# are reckoned from that floor (Quảng Ninh 65.65 − 49.65 = 16.00; docs/portal.md).
 _EMPTY_FLOOR = 1_600
 
 _AXES = (

@@ -26,7 +26,7 @@ from etl.sandbox.sample_scores import Share
 from etl.sandbox.sample_units import SampleUnit, sample_units
 
 RESTATED_AFTER = timedelta(days=10)
-# The current API holds no period before 2026 (portal-contract.md §3).
+# The current API holds no period before 2026 (docs/portal.md).
 FIRST_YEAR = 2026
 
 # 34 provinces × 36 months stay at hand, about 25 MB.

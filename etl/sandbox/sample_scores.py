@@ -1,6 +1,6 @@
 """Scores as the portal reckons them, in whole hundredths of a point.
 
-Rules and the Vietnamese names are those of ``portal-contract.md`` §1.1 and
+Rules and the Vietnamese names are those of ``docs/portal.md`` and
 ``catalogue.yaml``; they stand here a second time on purpose, because the sandbox plays the
 other side. Whole numbers keep "round half up to two decimals" exact.
 """

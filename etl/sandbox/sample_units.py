@@ -3,7 +3,7 @@
 Agencies carry the names such agencies have everywhere in the country; communes carry names
 nobody gave to a commune (a fruit or a plant and a quality: "Sen Thắm"). Both wear the
 spellings the portal really mixes: "UBND Phường/phường", "UBND xã/Xã", a suffix with the
-province here and there (``portal-contract.md`` §1.1, §7).
+province here and there (``docs/portal.md``).
 """
 
 from __future__ import annotations

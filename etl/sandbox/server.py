@@ -1,7 +1,7 @@
 """A portal of one's own on 127.0.0.1, over real HTTP.
 
 It answers as the national portal's current API does: POST with a JSON body, success is
-201, JSON in the envelope ``{"code", "data", "message"}`` (``portal-contract.md`` §1). What
+201, JSON in the envelope ``{"code", "data", "message"}`` (``docs/portal.md``). What
 it says comes from a data source; how it fails comes from a Fault.
 """
 

@@ -82,7 +82,11 @@ def _rule_scores(frame: pd.DataFrame, known: Mapping[str, Any]) -> pd.Series:
     """The score each row's ratio earns by the dated rule, unrounded; NaN where there is no rule."""
     maximum = _looked_up(
         frame,
-        {code: _float(item.max_score) for code, item in known.items() if item.rule in ("linear", "threshold")},
+        {
+            code: _float(item.max_score)
+            for code, item in known.items()
+            if item.rule in ("linear", "threshold")
+        },
     )
     full = _looked_up(
         frame,

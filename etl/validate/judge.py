@@ -162,7 +162,6 @@ def _result_line(suite: Suite, item: Expectation, outcome: Any) -> dict[str, Any
         state = "warned"  # the rows are taken out one by one; _overall decides about the whole
     else:
         state = "failed"
-    bounds = {key: value for key, value in item.kwargs.items() if key not in ("column", "column_list")}
     examples = f", ví dụ: {outcome.examples}" if outcome.examples else ""
     return {
         "suite": suite.name,
@@ -172,9 +171,28 @@ def _result_line(suite: Suite, item: Expectation, outcome: Any) -> dict[str, Any
         "element_count": outcome.element_count,
         "unexpected_count": outcome.unexpected_count,
         "observed": f"{outcome.unexpected_count}/{outcome.element_count}{examples}",
-        "expected": json.dumps(bounds, ensure_ascii=False),
+        "expected": _bounds(item.kwargs),
         "detail_vi": item.title_vi,
     }
+
+
+def _bounds(kwargs: Mapping[str, Any]) -> str | None:
+    """What a check asks for, as a person writes it: "≤ 0,02", "0 đến 100", a list; None: the title says it."""
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    if low is not None and high is not None:
+        return f"= {_limit(low)}" if low == high else f"{_limit(low)} đến {_limit(high)}"
+    if high is not None:
+        return f"≤ {_limit(high)}"
+    if low is not None:
+        return f"≥ {_limit(low)}"
+    if isinstance(kwargs.get("value_set"), list):
+        return ", ".join(map(str, kwargs["value_set"]))
+    return None
+
+
+def _limit(value: float) -> str:
+    """A limit without the hair's breadth that floating point needs (0.020001 is 0,02)."""
+    return _shown(round(float(value), 4))
 
 
 def _refusal(row: pd.Series, exact: Mapping[str, Any], item: Expectation) -> dict[str, Any]:

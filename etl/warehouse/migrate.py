@@ -53,11 +53,11 @@ def migrate(warehouse: Warehouse, provinces_dir: Path | None = None) -> None:
 def _fingerprint(provinces_dir: Path | None) -> str:
     """One hash over all files that shape the warehouse: a change to any of them is applied once."""
     digest = hashlib.sha256()
-    files = sorted((_SQL / "migrations" / "versions").glob("*.sql")) + sorted((_SQL / "marts").glob("*.sql"))
+    files = sorted((_SQL / "migrations" / "versions").glob("*.*")) + sorted((_SQL / "marts").glob("*.sql"))
     files += [_SQL / "roles.sql"] + sorted((PROJECT_ROOT / "etl" / "reference").rglob("*.*"))
     files += sorted(provinces_dir.glob("*.yml")) if provinces_dir and provinces_dir.is_dir() else []
     for path in files:
-        if path.suffix in (".sql", ".yml", ".csv"):
+        if path.suffix in (".sql", ".yml", ".csv", ".py"):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -35,3 +35,14 @@ FROM ranked r
 LEFT JOIN ranked b ON b.source = r.source AND b.province_code = r.province_code AND b.period_id = r.previous_period_id
     AND b.unit_id = r.unit_id AND b.series = r.series;
 COMMENT ON VIEW mart.unit_scorecard IS 'One line a unit: six groups, total, rank within its block (competition ranking 1,2,2,4 on two decimals), change of total and of rank (positive: better) against the previous period of the same kind and the same series, never across the series break. The province''s own line has no rank here: see province_ranking. total is null unless all six groups are there.';
+COMMENT ON COLUMN mart.unit_scorecard.ckmb IS 'Score of group CKMB, Công khai, minh bạch (18 at most); null: not published.';
+COMMENT ON COLUMN mart.unit_scorecard.tdgq IS 'Score of group TDGQ, Tiến độ giải quyết (20 at most); null: not published.';
+COMMENT ON COLUMN mart.unit_scorecard.clgq IS 'Score of group CLGQ, Dịch vụ công trực tuyến (12 at most); null: not published.';
+COMMENT ON COLUMN mart.unit_scorecard.tttt IS 'Score of group TTTT, Thanh toán trực tuyến (10 at most); null: not published.';
+COMMENT ON COLUMN mart.unit_scorecard.mdsh IS 'Score of group MDSH, Số hóa hồ sơ (22 at most); null: not published.';
+COMMENT ON COLUMN mart.unit_scorecard.mdhl IS 'Score of group MDHL, Mức độ hài lòng (18 at most); null: not published.';
+COMMENT ON COLUMN mart.unit_scorecard.total IS 'Sum of the six groups, summed here; null unless all six are there.';
+COMMENT ON COLUMN mart.unit_scorecard.rank_in_block IS 'Rank within the block of the same snapshot, 1,2,2,4 on two decimals; null without a total, and for the province.';
+COMMENT ON COLUMN mart.unit_scorecard.total_change IS 'total minus total of compared_period_id, in points.';
+COMMENT ON COLUMN mart.unit_scorecard.rank_change IS 'Places gained since compared_period_id (positive: better).';
+COMMENT ON COLUMN mart.unit_scorecard.no_dossiers IS 'True: no dossier was received in the period; such a unit still scores 16 and is not "the worst".';

@@ -32,3 +32,16 @@ SELECT r.period_id, r.province_code, r.province_name, r.ckmb, r.tdgq, r.clgq, r.
 FROM ranked r
 LEFT JOIN ranked b ON b.source = r.source AND b.period_id = r.previous_period_id AND b.unit_id = r.unit_id AND b.series = r.series;
 COMMENT ON VIEW mart.province_ranking IS 'The provinces as the portal''s national page scores them, with rank (competition ranking on two decimals) and change against the previous period of the same kind and series (positive: better).';
+COMMENT ON COLUMN mart.province_ranking.captured_at IS 'When the national page was received.';
+COMMENT ON COLUMN mart.province_ranking.capture_sha256 IS 'SHA-256 of the national page''s bytes; the archive''s object name.';
+COMMENT ON COLUMN mart.province_ranking.locator IS 'JSON path of the province''s total in those bytes.';
+COMMENT ON COLUMN mart.province_ranking.ckmb IS 'Score of group CKMB, Công khai, minh bạch (18 at most); null: not published.';
+COMMENT ON COLUMN mart.province_ranking.tdgq IS 'Score of group TDGQ, Tiến độ giải quyết (20 at most); null: not published.';
+COMMENT ON COLUMN mart.province_ranking.clgq IS 'Score of group CLGQ, Dịch vụ công trực tuyến (12 at most); null: not published.';
+COMMENT ON COLUMN mart.province_ranking.tttt IS 'Score of group TTTT, Thanh toán trực tuyến (10 at most); null: not published.';
+COMMENT ON COLUMN mart.province_ranking.mdsh IS 'Score of group MDSH, Số hóa hồ sơ (22 at most); null: not published.';
+COMMENT ON COLUMN mart.province_ranking.mdhl IS 'Score of group MDHL, Mức độ hài lòng (18 at most); null: not published.';
+COMMENT ON COLUMN mart.province_ranking.total IS 'Total as the national page states it.';
+COMMENT ON COLUMN mart.province_ranking.rank IS 'Rank among the provinces of the same page, 1,2,2,4 on two decimals; null without a total.';
+COMMENT ON COLUMN mart.province_ranking.total_change IS 'total minus total of compared_period_id, in points.';
+COMMENT ON COLUMN mart.province_ranking.rank_change IS 'Places gained since compared_period_id (positive: better).';

@@ -55,3 +55,13 @@ FROM cur s JOIN members m USING (snapshot_id)
 WHERE NOT EXISTS (SELECT FROM before b WHERE b.snapshot_id = s.snapshot_id)
 GROUP BY s.province_code, s.period_id, s.snapshot_id;
 COMMENT ON VIEW mart.data_quality IS 'Everything a reader must know before trusting the current snapshot, one line a matter: checks with their verdict, provisional flags of the portal, refused groups and rows, units that came or went since the previous like period. detail_vi is the sentence for documents.';
+COMMENT ON COLUMN mart.data_quality.province_code IS 'H-code; VN for the national ranking.';
+COMMENT ON COLUMN mart.data_quality.period_id IS 'Portal period.';
+COMMENT ON COLUMN mart.data_quality.kind IS 'check, flag, group, provisional, quarantine, missing_unit or new_unit.';
+COMMENT ON COLUMN mart.data_quality.subject IS 'Rule, indicator and flag, group, period or unit the line is about.';
+COMMENT ON COLUMN mart.data_quality.severity IS 'fail, warn or info.';
+COMMENT ON COLUMN mart.data_quality.state IS 'passed, warned or failed.';
+COMMENT ON COLUMN mart.data_quality.observed IS 'What was seen.';
+COMMENT ON COLUMN mart.data_quality.expected IS 'What was asked for.';
+COMMENT ON COLUMN mart.data_quality.detail_vi IS 'The sentence for documents, in Vietnamese.';
+COMMENT ON COLUMN mart.data_quality.snapshot_id IS 'The snapshot it is about (mart.snapshots).';

@@ -333,3 +333,20 @@ def test_a_capture_time_without_zone_is_refused() -> None:
     snapshot = dataclasses.replace(appendix_data().snapshot, captures=(), captured_at=datetime(2026, 9, 27))
     with pytest.raises(ValueError, match="no time zone"):
         render_appendix(appendix_data(snapshot=snapshot), NAMES)
+
+
+def test_figures_of_a_local_sandbox_never_pass_for_the_portals() -> None:
+    snapshot = appendix_data().snapshot
+    captures = tuple(
+        dataclasses.replace(item, address="http://127.0.0.1:8766/api") for item in snapshot.captures
+    )
+    assert captures
+    for book, trial in (
+        (opened(), False),
+        (opened(snapshot=dataclasses.replace(snapshot, captures=captures)), True),
+    ):
+        for sheet in book:
+            text = "\n".join(texts(sheet))
+            assert ("CỔNG THỬ NGHIỆM" in text) is trial, sheet.title
+            assert ("(SỐ LIỆU THỬ NGHIỆM" in text.upper()) is trial, sheet.title
+            assert ("(dichvucong.gov.vn)" in text) is not trial, sheet.title

@@ -172,8 +172,8 @@ def _check_status(endpoint: str, response: httpx.Response, body: bytes) -> None:
             what += f" (Support ID {support.group(1).decode()})"
         raise PortalRefused(
             f"{endpoint}: the portal refuses this client: {what}",
-            "do not run again at once; write to the portal's operators with the time and the Support ID, "
-            "or download the export in a browser and hand it over as a file",
+            "do not run again at once, and never change the program's name or address to get through; look at the "
+            "portal in a browser and write to its operators with the time and the Support ID (docs/runbooks)",
         )
     if status >= 500:
         raise PortalUnreachable(
@@ -207,7 +207,7 @@ def _open_envelope(endpoint: str, body: bytes) -> Mapping[str, Any]:
         said = envelope.get("message") if isinstance(envelope, dict) else None
         raise PortalAnswerUnreadable(
             f"{endpoint}: the portal answers code {code!r} instead of 'OK' (message: {said!r})",
-            "check the request with `bochiso status`; the portal did not accept it",
+            "the portal did not accept the request: check period and province, then compare with docs/portal.md",
         )
     data = envelope.get("data")
     if not isinstance(data, dict):

@@ -1,7 +1,7 @@
 """Shapes of the portal's replies, strict on the fields we read, keeping every field we do not.
 
 A number must be a JSON number, a count a whole one: text, booleans and silent roundings
-are refused, field by field (``portal-contract.md`` §1.1 and §1.2).
+are refused, field by field (``docs/portal.md``).
 """
 
 from __future__ import annotations

@@ -155,8 +155,8 @@ def incomplete(scope: str, period_id: str, refused: list[Refused] | tuple[Refuse
     return CaptureIncomplete(
         f"{scope} {period_id}: {len(refused)} groups are partial and were not loaded: "
         + "; ".join(str(item) for item in refused),
-        "fetch again later; if units really left the list, allow the loss once with "
-        "BOCHISO_MAX_MISSING_UNIT_SHARE and say so in the report",
+        "fetch again later; only if the pagination agrees and units really left the list, allow the loss once "
+        "with BOCHISO_MAX_MISSING_UNIT_SHARE and say so in the report (docs/runbooks/partial-reading.md)",
     )
 
 
@@ -164,7 +164,7 @@ def _require_portal_id(province: Province) -> str:
     if province.portal_id is None:
         raise UnknownName(
             f"{province.name} ({province.code}) is not on today's portal",
-            f"its own series ends {province.valid_to:%d/%m/%Y}; use the legacy portal or a file"
+            f"its own series ends {province.valid_to:%d/%m/%Y}; this version reads today's portal only"
             if province.valid_to
             else "add portal_id to its settings file",
         )
@@ -183,7 +183,7 @@ def _require_period(period: Period, now: datetime) -> Any:
     if period.first_day < first.first_day:
         raise UnknownName(
             f"the portal's current API holds nothing before {first.id}",
-            "use the legacy portal or a file for earlier periods; never compare the two series",
+            "earlier periods belong to the legacy portal, which this version does not read; never compare the two series",
         )
     return load_catalogue(period.first_day)
 
