@@ -116,10 +116,11 @@ def _identity(directory: Path, binaries: Path) -> _Identity:
     setpriv = shutil.which("setpriv", path=_CHILD_ENV["PATH"])
     for capability in ("+dac_read_search", "+dac_override") if setpriv else ():
         ids = (f"--reuid={uid}", f"--regid={gid}", "--clear-groups")
-        caps = (f"--inh-caps={capability}", f"--ambient-caps={capability}")
+        # initdb asks access(2), which lets a plain user's capabilities count only with this bit set.
+        caps = (f"--inh-caps={capability}", f"--ambient-caps={capability}", "--securebits=+no_setuid_fixup")
         candidates.append(_Identity(uid, gid, (str(setpriv), *ids, *caps, "--")))
     catalogue = binaries.parent / "share" / "postgresql" / "postgres.bki"
-    probe = ["/bin/sh", "-c", 'cd "$1" && "$2" --version && head -c 1 "$3"', "sh"]
+    probe = ["/bin/sh", "-c", 'cd "$1" && test -x "$2" && "$2" --version && head -c 1 "$3"', "sh"]
     for candidate in candidates:
         with suppress(OSError, subprocess.SubprocessError):
             if candidate.run([*probe, directory, binaries / "postgres", catalogue]).returncode == 0:
