@@ -274,6 +274,25 @@ def test_names_the_lost_password_file(home: Path) -> None:
 
 
 @as_root
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="a closed virtual environment needs setpriv")
+def test_starts_where_the_virtual_environment_is_behind_a_closed_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = tmp_path / "clone"  # as a clone in root's own folder
+    clone.mkdir(mode=0o700)
+    installed = postmaster._binaries().parent
+    package = clone / "venv" / installed.parent.name
+    shutil.copytree(installed, package / installed.name, symlinks=True)
+    libraries = installed.parent.with_name(f"{installed.parent.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, package.with_name(libraries.name), symlinks=True)
+    monkeypatch.setattr(postmaster, "_binaries", lambda: package / installed.name / "bin")
+    server = ensure_running(clone / "var")
+    assert ask(server, "SELECT 1") == 1
+    server.stop()
+
+
+@as_root
 def test_says_what_to_do_where_no_user_can_reach_the_folder(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
