@@ -29,6 +29,7 @@ what a person must do; *Transient* ones are retried. A complete snapshot emits t
     schedule=None,
     start_date=datetime(2023, 1, 1),
     catchup=False,
+    is_paused_upon_creation=False,  # nothing starts by the clock, and a paused report would miss its asset
     max_active_runs=1,
     params={
         "province": Param("phu_tho", type="string", description="slug (phu_tho) or H-code (H44)"),

@@ -23,6 +23,7 @@ A report is made of a complete snapshot only; the same snapshot gives the same b
     schedule=[PROVINCE_SNAPSHOT],
     start_date=datetime(2023, 1, 1),
     catchup=False,
+    is_paused_upon_creation=False,  # nothing starts by the clock, and a paused report would miss its asset
     params={
         "province": Param(None, type=["null", "string"], description="by hand: slug or H-code"),
         "period": Param(None, type=["null", "string"], description="by hand: 2026-08"),

@@ -75,10 +75,24 @@ def real_captures() -> Path:
     return folder
 
 
+class RememberingPortal(SamplePortal):
+    """The sample portal, which writes each answer once: hundreds of tests ask for the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written: dict[str, bytes | None] = {}
+
+    def answer(self, endpoint: str, request: dict[str, object]) -> bytes | None:
+        asked = f"{endpoint} {json.dumps(request, sort_keys=True)}"
+        if asked not in self._written:
+            self._written[asked] = super().answer(endpoint, request)
+        return self._written[asked]
+
+
 @pytest.fixture(scope="session")
 def sample_portal() -> SamplePortal:
     """Generated answers, drawn once for all tests: final figures of whole years."""
-    return SamplePortal()
+    return RememberingPortal()
 
 
 @pytest.fixture(scope="session")

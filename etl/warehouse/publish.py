@@ -63,6 +63,8 @@ def publish(warehouse: Warehouse, load: Load) -> Published:
         with closing(warehouse.connect_arrow()) as connection, closing(connection.cursor()) as cursor:
             _stage(cursor, load)
             _run(cursor, "10_lock.sql", "11_new_snapshots.sql")
+            # Without it the planner expects hundreds of snapshots and reads all facts there are to check one.
+            cursor.execute("ANALYZE stage_snapshot, stage_new")
             _refuse_changes(cursor)
             _units(cursor, load.unit)
             _run(cursor, "30_snapshots.sql", "31_captures.sql", "32_snapshot_captures.sql", "40_facts.sql")
@@ -99,8 +101,10 @@ def _stage(cursor: adbc.Cursor, load: Load) -> None:
             table = _facts_with_uuids(cursor, table)
         if table is not None and table.num_rows:
             cursor.adbc_ingest(f"stage_{name}", table, mode="append", temporary=True)
-    # The joined columns only: statistics of the long texts would take three times as long and serve nothing.
+    # The joined columns and a tenth of the usual sample: 1 M rows 0.05 s instead of 0.4 s, the same plans.
+    cursor.execute("SET LOCAL default_statistics_target TO 10")
     cursor.execute("ANALYZE stage_indicator_score (snapshot_id, portal_id, indicator_code)")
+    cursor.execute("SET LOCAL default_statistics_target TO DEFAULT")
 
 
 def _facts_with_uuids(cursor: adbc.Cursor, facts: pa.Table) -> pa.Table:

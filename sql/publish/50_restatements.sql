@@ -9,23 +9,20 @@ WITH pairs AS (
         ORDER BY c.captured_at DESC, c.snapshot_id LIMIT 1) o
     WHERE n.complete
 ), both_sides AS (
-    SELECT p.old_id, p.new_id, coalesce(o.unit_id, n.unit_id) AS unit_id,
-           coalesce(o.indicator_code, n.indicator_code) AS indicator_code,
-           o.unit_id IS NOT NULL AS was_there, n.unit_id IS NOT NULL AS is_there,
-           o.numerator AS o_num, n.numerator AS n_num, o.denominator AS o_den, n.denominator AS n_den,
-           o.ratio_pct AS o_ratio, n.ratio_pct AS n_ratio, o.score AS o_score, n.score AS n_score,
-           o.max_score AS o_max, n.max_score AS n_max, o.value AS o_value, n.value AS n_value,
-           o.quality_flag AS o_flag, n.quality_flag AS n_flag
+    -- Each pair by itself: two index scans of a snapshot, whatever else the table holds.
+    SELECT p.old_id, p.new_id, d.*
     FROM pairs p
     CROSS JOIN LATERAL (
-        SELECT * FROM (SELECT * FROM core.indicator_score WHERE snapshot_id = p.old_id) a
-        FULL JOIN (SELECT unit_id AS nu, indicator_code AS ni FROM core.indicator_score WHERE snapshot_id = p.new_id) b
-          ON b.nu = a.unit_id AND b.ni = a.indicator_code
-    ) ids
-    LEFT JOIN core.indicator_score o ON o.snapshot_id = p.old_id AND o.unit_id = coalesce(ids.unit_id, ids.nu)
-        AND o.indicator_code = coalesce(ids.indicator_code, ids.ni)
-    LEFT JOIN core.indicator_score n ON n.snapshot_id = p.new_id AND n.unit_id = coalesce(ids.unit_id, ids.nu)
-        AND n.indicator_code = coalesce(ids.indicator_code, ids.ni)
+        SELECT coalesce(o.unit_id, n.unit_id) AS unit_id, coalesce(o.indicator_code, n.indicator_code) AS indicator_code,
+               o.unit_id IS NOT NULL AS was_there, n.unit_id IS NOT NULL AS is_there,
+               o.numerator AS o_num, n.numerator AS n_num, o.denominator AS o_den, n.denominator AS n_den,
+               o.ratio_pct AS o_ratio, n.ratio_pct AS n_ratio, o.score AS o_score, n.score AS n_score,
+               o.max_score AS o_max, n.max_score AS n_max, o.value AS o_value, n.value AS n_value,
+               o.quality_flag AS o_flag, n.quality_flag AS n_flag
+        FROM (SELECT * FROM core.indicator_score WHERE snapshot_id = p.old_id) o
+        FULL JOIN (SELECT * FROM core.indicator_score WHERE snapshot_id = p.new_id) n
+          ON n.unit_id = o.unit_id AND n.indicator_code = o.indicator_code
+    ) d
 )
 INSERT INTO core.restatement (old_snapshot_id, new_snapshot_id, unit_id, indicator_code, field,
                               old_value, new_value, old_text, new_text)
