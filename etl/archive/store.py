@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Capture:
     seen_units: int | None = None
     note: str | None = None
 
-    @property
+    @cached_property  # every row of a reading asks for it
     def capture_id(self) -> uuid.UUID:
         """The same reading always has the same id; a later reading of other bytes another one."""
         parts = (

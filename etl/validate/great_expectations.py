@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,10 @@ def _crash(info: Any) -> str | None:
 
 
 def _set_docs_folder(context: Any, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    """One site in ``folder``, which is ours alone and made anew."""
+    if folder.is_dir():  # the pages of an earlier judgement of the same period
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
     for site in list(context.get_site_names() or []):  # the one it makes in a temporary folder
         context.delete_data_docs_site(site)
     context.add_data_docs_site(

@@ -6,6 +6,7 @@ are refused, field by field (``docs/portal.md``).
 
 from __future__ import annotations
 
+import re
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 # The warehouse keeps six decimals; the portal publishes two.
 _MOST_DECIMALS = 6
 _MOST_WHOLE_DIGITS = 12
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _STEP = Decimal(1).scaleb(-_MOST_DECIMALS)
 # Wide enough for every number that passes, and silent about exponents such as 1e-9999999.
 _WIDE = Context(prec=2 * (_MOST_WHOLE_DIGITS + _MOST_DECIMALS), Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
@@ -45,7 +47,7 @@ def _count(value: Any) -> Any:
 
 def _storable(value: str) -> str:
     # half a surrogate pair is no UTF-8, and PostgreSQL's text cannot hold U+0000
-    if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+    if _UNSTORABLE.search(value):
         raise ValueError("must not contain U+0000 or half a surrogate pair")
     return value
 
