@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
+from pathlib import Path
+
 import psycopg
 import pytest
 
 from etl.errors import WarehouseRefused
-from etl.warehouse.engine import Warehouse
+from etl.settings import Settings
+from etl.warehouse.embedded import OWNER, EmbeddedServer
+from etl.warehouse.engine import Warehouse, open_warehouse
 from etl.warehouse.migrate import migrate
 
 SCHEMAS = {"staging", "core", "mart", "quarantine", "ops"}
@@ -163,3 +168,28 @@ def test_reference_data_is_loaded(warehouse: Warehouse) -> None:
             "WHERE province_code = 'H06'"
         ).fetchall()
         assert ended == [("2025-06-30",)]
+
+
+def test_an_owner_that_is_no_superuser_is_enough(server: EmbeddedServer, tmp_path: Path) -> None:
+    """As on a managed server: the owner may create roles, and holds ours as their creator does (admin, not set)."""
+    name = f"office_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(server.url("postgres", OWNER), autocommit=True) as root:
+        root.execute(f"CREATE ROLE {name} LOGIN CREATEROLE PASSWORD 'only-here' NOSUPERUSER")
+        for role in ("bochiso_etl", "bochiso_analyst"):
+            root.execute(f"GRANT {role} TO {name} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE")
+        root.execute(f"CREATE DATABASE {name} OWNER {name}")
+    try:
+        url = f"postgresql://{name}:only-here@127.0.0.1:{server.port}/{name}?sslmode=disable"
+        warehouse = open_warehouse(Settings(home=tmp_path, warehouse_url=url))
+        migrate(warehouse)
+        with warehouse.connect("etl") as connection:
+            assert connection.execute("SELECT current_user::text").fetchone() == ("bochiso_etl",)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("DROP TABLE core.unit")
+        with warehouse.connect("analyst") as connection:
+            assert connection.execute("SELECT count(*) FROM mart.snapshots").fetchone() == (0,)
+    finally:
+        with psycopg.connect(server.url("postgres", OWNER), autocommit=True) as root:
+            root.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            root.execute(f"DROP OWNED BY {name}")
+            root.execute(f"DROP ROLE {name}")
