@@ -1,9 +1,8 @@
 """Contestants side by side: each in a process of its own, against one temporary server.
 
-A benchmark script calls itself again (``--as NAME``) for every contestant, so that nobody
-inherits another's imports, caches or memory. The child times its own phases and prints one
-line; the parent watches the server's memory meanwhile, because work that moves from Python
-into PostgreSQL must not look free.
+Nobody inherits another's imports, caches or memory. The contestant times its own phases
+and prints one line (``child.py``); meanwhile the server's memory is watched, because work
+that moves from Python into PostgreSQL must not look free.
 """
 
 from __future__ import annotations
@@ -11,93 +10,31 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
+from child import MARK, status_mb
 from rich.console import Console
 from rich.table import Table
 
 from etl.settings import Settings
 from etl.stages import ready_warehouse
-from etl.warehouse.embedded import EmbeddedServer, ensure_running
+from etl.warehouse.embedded import OWNER, WAREHOUSE_DATABASE, EmbeddedServer, ensure_running
 from etl.warehouse.engine import Warehouse, open_warehouse
 
-console = Console(width=110)
+console = Console(width=118, highlight=False)
 
-_MARK = "RESULT "
 # Often enough to catch a sort that lives for a tenth of a second, rare enough to cost nothing.
 _SAMPLE_SECONDS = 0.05
-
-
-# --- in the child ---------------------------------------------------------------------
-
-
-class Stopwatch:
-    """Seconds by phase; a phase entered twice adds up."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-
-
-def report(watch: Stopwatch, **facts: Any) -> None:
-    """The child's last word: its phases, its peak memory (or the one given) and what it wants compared."""
-    facts.setdefault("peak_mb", own_peak_mb())
-    print(_MARK + json.dumps({"seconds": watch.seconds, **facts}), flush=True)
-
-
-def own_peak_mb() -> float:
-    """The largest resident size this process had, in MB.
-
-    From /proc where there is one: Linux lets ``ru_maxrss`` survive an ``exec``, so a small
-    child of a large parent would report the parent's size.
-    """
-    peak = _status_mb(os.getpid(), "VmHWM")
-    if peak is not None:
-        return peak
-    unit = 1024 * 1024 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def run_watched(command: Sequence[str | Path], env: Mapping[str, str]) -> float | None:
-    """Run a program to its end and return its peak memory in MB. Raises CalledProcessError."""
-    peak: float | None = None
-    process = subprocess.Popen([*map(str, command)], env={**os.environ, **env}, stdout=subprocess.DEVNULL)
-    while process.poll() is None:
-        peak = max((value for value in (peak, _status_mb(process.pid, "VmHWM")) if value is not None), default=None)
-        time.sleep(0.005)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, str(command[0]))
-    return peak
-
-
-def _status_mb(pid: int, line: str) -> float | None:
-    with suppress(OSError):
-        for text in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-            if text.startswith(line + ":"):
-                return int(text.split()[1]) / 1024
-    return None
-
-
-# --- in the parent --------------------------------------------------------------------
 
 
 @dataclass
@@ -109,16 +46,25 @@ class Outcome:
     server_mb: list[float] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def median(self, *phases: str) -> float:
-        """Median over the rounds of the sum of the phases named (none: of all)."""
-        chosen = [self.seconds[name] for name in phases or self.seconds]
-        return statistics.median(sum(each) for each in zip(*chosen, strict=True))
+    def keep(self, said: dict[str, Any]) -> None:
+        """Add a round."""
+        for phase, seconds in said.pop("seconds").items():
+            self.seconds.setdefault(phase, []).append(seconds)
+        self.peaks_mb.append(said.pop("peak_mb"))
+        server = said.pop("server_mb")
+        if server is not None:
+            self.server_mb.append(server)
+        self.facts = said
 
-    def spread(self, phase: str) -> str:
+    def median(self, *phases: str) -> float:
+        """Median over the rounds of the sum of the phases named."""
+        return statistics.median(sum(each) for each in zip(*(self.seconds[name] for name in phases), strict=True))
+
+    def shown(self, phase: str) -> str:
+        """Median seconds of a phase, with the least and the most where there were several rounds."""
         values = self.seconds[phase]
-        return f"{statistics.median(values):.2f} s" + (
-            f" ({min(values):.2f}-{max(values):.2f})" if len(values) > 1 else ""
-        )
+        text = f"{statistics.median(values):.1f} s"
+        return f"{text} ({min(values):.1f}-{max(values):.1f})" if len(values) > 1 else text
 
     @property
     def peak_mb(self) -> float:
@@ -155,28 +101,27 @@ def settings_of(home: Path) -> Settings:
     return Settings(home=home, warehouse_url=None, analyst_url=None, inbox=None, deliverables=None)
 
 
-def run_contestant(script: str, name: str, settings: Settings, *options: str) -> dict[str, Any]:
-    """Run ``script --as name`` to its end; its report, with the server's private peak memory."""
+def compete(script: str, name: str, settings: Settings, server: EmbeddedServer) -> dict[str, Any]:
+    """Run ``script name home`` to its end; its report, with the server's private peak memory.
+
+    The owner's address is in its environment (BENCH_URL): not every contestant reads a password file.
+    """
     with open_warehouse(settings).connect("owner", autocommit=True) as connection:
         connection.execute("CHECKPOINT")  # so that nobody pays for the pages of the one before
-    command = [sys.executable, script, "--as", name, "--home", str(settings.home), *options]
+    address = f"postgresql://{OWNER}:{server.password(OWNER)}@127.0.0.1:{server.port}/{WAREHOUSE_DATABASE}"
     with _server_memory(settings.home) as server_mb:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    lines = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).parent / script), name, str(settings.home)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=os.environ | {"BENCH_URL": address},
+        )
+    lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     if done.returncode or not lines:
-        raise SystemExit(f"{Path(script).name} --as {name} ended with {done.returncode} and said:\n{done.stdout[-2000:]}")
-    return json.loads(lines[-1].removeprefix(_MARK)) | {"server_mb": max(server_mb, default=None)}
-
-
-def keep(outcome: Outcome, said: dict[str, Any]) -> None:
-    """Add a round to an outcome."""
-    for phase, seconds in said.pop("seconds").items():
-        outcome.seconds.setdefault(phase, []).append(seconds)
-    outcome.peaks_mb.append(said.pop("peak_mb"))
-    server = said.pop("server_mb")
-    if server is not None:
-        outcome.server_mb.append(server)
-    outcome.facts = said
+        raise SystemExit(f"{script} {name} ended with {done.returncode} and said:\n{done.stdout[-2000:]}")
+    said: dict[str, Any] = json.loads(lines[-1].removeprefix(MARK))
+    return said | {"server_mb": max(server_mb, default=None)}
 
 
 def empty_warehouse(warehouse: Warehouse) -> None:
@@ -198,14 +143,13 @@ def _server_memory(home: Path) -> Iterator[list[float]]:
     """Private memory of all server processes together, sampled; empty where the system cannot tell."""
     samples: list[float] = []
     stop = threading.Event()
-    pid_file = home / "postgres" / "data" / "postmaster.pid"
+    postmaster = int((home / "postgres" / "data" / "postmaster.pid").read_text(encoding="utf-8").split()[0])
 
     def sample() -> None:
-        postmaster = psutil.Process(int(pid_file.read_text(encoding="utf-8").split()[0]))
         while not stop.wait(_SAMPLE_SECONDS):
             with suppress(psutil.Error):
-                anonymous = [_status_mb(process.pid, "RssAnon") for process in postmaster.children()]
-                known = [value for value in anonymous if value is not None]
+                private = [status_mb(process.pid, "RssAnon") for process in psutil.Process(postmaster).children()]
+                known = [value for value in private if value is not None]
                 if known:
                     samples.append(sum(known))
 

@@ -186,6 +186,27 @@ def edited_bytes(sample_portal: SamplePortal) -> Callable[..., EditedPortal]:
     return wrap
 
 
+@pytest.fixture(scope="session")
+def plain_reading(
+    sample_portal: SamplePortal, phu_tho: Province, tmp_path_factory: pytest.TempPathFactory
+) -> Reading:
+    """The sample's August, unedited, read once: what edited readings are compared with."""
+    archive = Archive(tmp_path_factory.mktemp("plain") / "archive")
+    with SandboxServer(sample_portal) as server:
+        settings = Settings(portal_url=server.url, portal_pause_seconds=0)  # type: ignore[arg-type]
+        with PortalClient(settings, lambda: NOW) as client:
+            bundle = fetch_province(
+                client,
+                archive,
+                phu_tho,
+                Period.parse("2026-08"),
+                known_units=frozenset(),
+                max_missing_share=0.05,
+                now=NOW,
+            )
+        return Reading(bundle, archive, read_bundle(archive, bundle), server.requests)
+
+
 @pytest.fixture
 def fetch_reading(
     make_settings: Callable[..., Settings],

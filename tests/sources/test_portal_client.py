@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from etl import __version__
+from etl.archive import Archive
 from etl.errors import (
     BochisoError,
     PortalAnswerUnreadable,
@@ -21,6 +22,7 @@ from etl.errors import (
     PortalRefused,
     PortalUnreachable,
 )
+from etl.periods import Period
 from etl.sandbox import Fault, SamplePortal, SandboxServer
 from etl.sandbox.misbehaviour import HTML_TYPE, JSON_TYPE, Misbehaviour, Reply
 from etl.settings import Settings
@@ -265,9 +267,6 @@ def test_the_next_call_starts_a_whole_pause_after_the_last_one_ended(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Any,
 ) -> None:
-    from etl.archive import Archive
-    from etl.periods import Period
-
     elapsed = [1000.0]
     waits: list[float] = []
     calls: list[tuple[str, float]] = []
@@ -279,10 +278,16 @@ def test_the_next_call_starts_a_whole_pause_after_the_last_one_ended(
     class Working:
         """Every answer takes a quarter of a second of the fake clock."""
 
+        busy = False
+
         def answer(self, endpoint: str, request: dict[str, object]) -> bytes | None:
+            assert not self.busy, "two calls at a time"
+            self.busy = True
             calls.append((endpoint, elapsed[0]))
             elapsed[0] += 0.25
-            return sample_portal.answer(endpoint, request)
+            body = sample_portal.answer(endpoint, request)
+            self.busy = False
+            return body
 
     monkeypatch.setattr(client_module, "time", SimpleNamespace(monotonic=lambda: elapsed[0]))
     server = start_sandbox(Working())
@@ -334,3 +339,13 @@ def test_json_keeps_decimals_exact() -> None:
 def test_what_is_not_plain_json_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"not a JSON number|stands twice|can't decode"):
         parse_json(body)
+
+
+def test_nesting_is_bounded_at_64() -> None:
+    def nested(depth: int) -> bytes:
+        return b"[" * depth + b"]" * depth
+
+    assert parse_json(nested(64))
+    for depth in (65, 1_000, 100_000):
+        with pytest.raises(ValueError, match="nested"):
+            parse_json(nested(depth))

@@ -395,14 +395,13 @@ BREAKS: dict[str, tuple[str, Spoil, str, str | None, str]] = {
 
 @pytest.mark.parametrize("name", list(BREAKS))
 def test_what_does_not_fit_is_refused_alone_and_explained(
-    fetch_reading: Fetch, edited: Edit, sample_portal: SamplePortal, name: str
+    fetch_reading: Fetch, edited: Edit, plain_reading: Reading, name: str
 ) -> None:
     endpoint, spoil, column, value, below = BREAKS[name]
 
     def change(data: Row) -> None:
         spoil(data["children" if "children" in data else "evaluation"][UNIT])
 
-    whole = fetch_reading(sample_portal)
     reading = fetch_reading(edited(endpoint, change))
     group = next(item for item in reading.requests if item.endpoint.endswith(endpoint)).endpoint
     code = next(item.group_code for item in reading.bundle.captures if item.endpoint == group)
@@ -421,8 +420,8 @@ def test_what_does_not_fit_is_refused_alone_and_explained(
     def lost(row: Row) -> bool:
         return bool(row["group_code"] == code and (row["locator"] + ".").startswith(place + "."))
 
-    assert without_place(reading, lambda _: False) == without_place(whole, lost)
-    assert len(without_place(reading, lambda _: False)) < whole.result.tidy.num_rows
+    assert without_place(reading, lambda _: False) == without_place(plain_reading, lost)
+    assert len(without_place(reading, lambda _: False)) < plain_reading.result.tidy.num_rows
     assert reading.result.rows_read == reading.result.tidy.num_rows + 1
 
 
@@ -443,20 +442,19 @@ def test_every_fault_of_one_record_is_named_but_the_record_counts_once(
 
 @pytest.mark.parametrize("respelt", [str, str.upper])
 def test_a_unit_sent_twice_is_used_once(
-    fetch_reading: Fetch, edited: Edit, sample_portal: SamplePortal, respelt: Callable[[str], str]
+    fetch_reading: Fetch, edited: Edit, plain_reading: Reading, respelt: Callable[[str], str]
 ) -> None:
     def change(data: Row) -> None:
         again = dict(data["children"][3])
         again["departmentId"] = respelt(again["departmentId"])
         data["children"].append(again | {"score": 0})
 
-    whole = fetch_reading(sample_portal)
     reading = fetch_reading(edited("dvc-progress-tree", change))
     (refused,) = reading.result.rejected.to_pylist()
     last = len(bodies(reading)["TDGQ"]["data"]["children"]) - 1
     assert (refused["rule"], refused["locator"]) == ("unit_once", f"$.data.children[{last}]")
     assert "chỉ lần đầu được dùng" in refused["message_vi"]
-    assert without_place(reading, lambda _: False) == without_place(whole, lambda _: False)
+    assert without_place(reading, lambda _: False) == without_place(plain_reading, lambda _: False)
     assert reading.bundle.warnings == ("TDGQ: 1 units were sent twice",)
 
 
@@ -469,14 +467,14 @@ def test_not_a_number_makes_the_whole_answer_unreadable(
 
 
 def test_numbers_written_in_other_ways_are_the_same_numbers(
-    fetch_reading: Fetch, edited_bytes: Callable[..., Any], sample_portal: SamplePortal
+    fetch_reading: Fetch, edited_bytes: Callable[..., Any], plain_reading: Reading
 ) -> None:
     portal = edited_bytes(
         "dvc-progress-tree", lambda body: body.replace(b'"maxScore":20', b'"maxScore":2.0000000000e1')
     )
-    whole, reading = fetch_reading(sample_portal), fetch_reading(portal)
+    reading = fetch_reading(portal)
     assert b"2.0000000000e1" in reading.archive.get(reading.bundle.captures[1].sha256)
-    assert without_place(reading, lambda _: False) == without_place(whole, lambda _: False)
+    assert without_place(reading, lambda _: False) == without_place(plain_reading, lambda _: False)
 
 
 def test_a_refused_province_row_leaves_the_units(fetch_reading: Fetch, edited: Edit) -> None:

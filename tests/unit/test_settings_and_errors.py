@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -133,8 +134,6 @@ def test_every_error_has_an_exit_code_and_says_what_to_do(kind: type[BochisoErro
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_an_error_survives_the_way_to_another_process(kind: type[BochisoError]) -> None:
-    import pickle
-
     error = kind("six groups are missing", "fetch again")
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again)) == (kind, str(error))
