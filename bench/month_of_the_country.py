@@ -29,7 +29,7 @@ _AGREE = ("rows", "sum_of_scores", "sum_of_denominators")
 _LESS = (
     "reads: floats for exact decimals; no contract, so a text where a number belongs stops it or passes; no "
     "place (capture hash, JSON path) beside a number; every other field of the answer is dropped.",
-    "checks: 11 conditions for 29; counts what is wrong, but sets no row aside, writes no sentence for the "
+    "checks: 11 conditions for 30; counts what is wrong, but sets no row aside, writes no sentence for the "
     "person who must mend it, keeps no verdict and no report; knows no dated rules and nothing of last time.",
     "publishes: no key, no units, no snapshots, no totals, no logbook, no restatements, not one transaction "
     "with its checks; the same run again doubles every row.",

@@ -42,11 +42,17 @@ class Transient(BochisoError):
     exit_code = 4
 
 
-class PortalRefused(Terminal):
+class PortalFault(Terminal):
+    """The portal answered, but not with data. ``evidence`` is the answer, kept for its operators."""
+
+    evidence: object = None
+
+
+class PortalRefused(PortalFault):
     """401, 403, 406, 429 or the firewall's HTML page: stop and let a person talk to the portal."""
 
 
-class PortalAnswerUnreadable(Terminal):
+class PortalAnswerUnreadable(PortalFault):
     """The portal answered, but not with what its contract says (cut JSON, code other than OK)."""
 
 

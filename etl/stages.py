@@ -17,7 +17,7 @@ from etl.deliver.appendix_file import write_appendix
 from etl.errors import UnknownName, ValidationFailed
 from etl.periods import Period
 from etl.reference.indicators import load_catalogue
-from etl.reference.provinces import Province, find_province
+from etl.reference.provinces import Province, find_province, load_provinces
 from etl.settings import Settings
 from etl.sources.bundle import Bundle
 from etl.sources.national_portal.client import PortalClient
@@ -62,6 +62,12 @@ def named_province(settings: Settings, name: str) -> Province:
     return find_province(name, settings.home / "provinces")
 
 
+def known_provinces(settings: Settings) -> frozenset[str]:
+    """Portal ids of every province that has one: what the national page must list."""
+    provinces = load_provinces(settings.home / "provinces").values()
+    return frozenset(item.portal_id.lower() for item in provinces if item.portal_id)
+
+
 def fetch(settings: Settings, province_name: str, period_id: str, clock: Clock) -> str:
     """Read a province's six groups into the archive. Returns the work folder.
 
@@ -104,7 +110,14 @@ def fetch_country(settings: Settings, period_id: str, clock: Clock) -> str:
         refuse_mixed_origins(warehouse, settings.portal_base)
         archive = Archive(settings.archive_dir)
         try:
-            bundle = fetch_national(client, archive, period, now=clock())
+            bundle = fetch_national(
+                client,
+                archive,
+                period,
+                known_provinces=known_provinces(settings),
+                max_missing_share=settings.max_missing_unit_share,
+                now=clock(),
+            )
         finally:
             record_captures(warehouse, archive.recorded, clock())
         run.snapshot_id = bundle.snapshot_id

@@ -235,7 +235,14 @@ def fetch_reading(
         archive = Archive(settings.archive_dir)
         with PortalClient(settings, lambda: at) as client:
             if national:
-                bundle = fetch_national(client, archive, Period.parse(period), now=at)
+                bundle = fetch_national(
+                    client,
+                    archive,
+                    Period.parse(period),
+                    known_provinces=frozenset(),
+                    max_missing_share=0.05,
+                    now=at,
+                )
             else:
                 bundle = fetch_province(
                     client,

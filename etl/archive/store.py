@@ -106,13 +106,14 @@ class Archive:
         return self.folder / "objects" / digest[:2] / digest
 
     def record(self, capture: Capture) -> Capture:
-        """Write the manifest of a capture, unless the newest one of the same request says the same.
+        """Write the manifest of a capture, unless the newest like it has the same bytes.
 
         Returns the capture that stands for the reading: the given one, or the earlier one
-        with the same bytes and the same judgement (then nothing is written).
+        (then nothing is written). "Like it" means the same request and the same judgement:
+        a refused or unfinished reading in between does not make old bytes new.
         """
         latest = self.latest(capture)
-        if latest is not None and (latest.sha256, latest.complete) == (capture.sha256, capture.complete):
+        if latest is not None and latest.sha256 == capture.sha256:
             self.recorded.append(latest)
             return latest
         folder = self._manifest_folder(capture.source, capture.scope, capture.period_id)
@@ -128,11 +129,11 @@ class Archive:
         return capture
 
     def latest(self, like: Capture) -> Capture | None:
-        """The newest capture of the same request, or None."""
+        """The newest capture of the same request and judgement (any, while ``like`` has none), or None."""
         same = [
             capture
             for capture in self.captures(like.source, like.scope, like.period_id)
-            if capture.request_key == like.request_key
+            if capture.request_key == like.request_key and like.complete in (None, capture.complete)
         ]
         return max(same, key=lambda capture: capture.captured_at, default=None)
 

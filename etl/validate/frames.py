@@ -170,7 +170,8 @@ def _groups(frame: pd.DataFrame, catalogue: Catalogue, missing: Mapping[str, flo
         )
     national = bool((frame["block"] == "country").any())
     if national:  # the national page has many provinces and one country, in one table
-        rows = [{"group_code": "NATIONAL", "roots": 1, "missing_share": 0.0, "inherited_variants": 1}]
+        share = missing.get("NATIONAL", 0.0)
+        rows = [{"group_code": "NATIONAL", "roots": 1, "missing_share": share, "inherited_variants": 1}]
     return pd.DataFrame(rows, columns=["group_code", "roots", "missing_share", "inherited_variants"])
 
 
@@ -187,6 +188,7 @@ def _units(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     stated = frame[frame["indicator_code"] == TOTAL_CODE].set_index("portal_id")["score"]
     units["total"] = groups.sum(axis=1).round(6).to_numpy()
     units["total_gap"] = (summed - stated.reindex(groups.index)).abs().round(6).to_numpy()
+    units["components_absent"] = _components_absent(frame).reindex(groups.index).to_numpy()
     units["component_sum_gap"] = _component_gaps(frame).reindex(groups.index).to_numpy()
     pick = _picker(frame, groups.index)
     received, on_time = pick("2.1", "denominator"), pick("2.1", "numerator")
@@ -202,6 +204,23 @@ def _picker(frame: pd.DataFrame, index: pd.Index) -> Any:
         return lines[column].reindex(index)
 
     return pick
+
+
+def _components_absent(frame: pd.DataFrame) -> pd.Series:
+    """Per unit, how many components of its groups are not there (0 on the national page, which has none)."""
+    kinds = _entity_kinds(frame)
+    promised: dict[tuple[str, str], set[str]] = {}
+    for (group, entity), mappings in load_columns().items():
+        codes = {mapping.indicator for mapping in mappings if mapping.level == "component"}
+        for kind in ("root", "unit") if entity == "metric" else (entity,):
+            promised.setdefault((group, kind), set()).update(codes)
+    there = frame[frame["level"] == "component"].groupby("portal_id")["indicator_code"].agg(set)
+    absent: dict[str, int] = {}
+    for portal_id, group, kind in zip(frame["portal_id"], frame["indicator_code"], kinds, strict=True):
+        expected = promised.get((group, kind))
+        if expected is not None:  # a group's own row
+            absent[portal_id] = absent.get(portal_id, 0) + len(expected - there.get(portal_id, set()))
+    return pd.Series(absent, dtype="float64")
 
 
 def _component_gaps(frame: pd.DataFrame) -> pd.Series:

@@ -45,7 +45,14 @@ def read_once(tmp_path_factory: pytest.TempPathFactory, phu_tho: Province) -> Ca
             settings = Settings(portal_url=server.url, portal_pause_seconds=0)  # type: ignore[arg-type]
             with PortalClient(settings, lambda: AT) as client:
                 if national:
-                    bundle = fetch_national(client, archive, Period.parse(period), now=AT)
+                    bundle = fetch_national(
+                        client,
+                        archive,
+                        Period.parse(period),
+                        known_provinces=frozenset(),
+                        max_missing_share=0.05,
+                        now=AT,
+                    )
                 else:
                     bundle = fetch_province(
                         client,

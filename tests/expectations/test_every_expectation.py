@@ -104,7 +104,7 @@ def _(scene: Scene) -> Broken:
     return [row, twin]
 
 
-@breaks("scores", "indicator_in_catalogue")
+@breaks("scores", "indicator_in_catalogue", also=(("units", "all_components_present"),))
 def _(scene: Scene) -> Broken:
     row = scene.pick("2.2")
     row["indicator_code"] = "9.9"
@@ -259,6 +259,13 @@ def _(scene: Scene) -> Broken:
 @breaks("units", "all_groups_present")
 def _(scene: Scene) -> Broken:
     row = scene.pick("CLGQ")
+    scene.rows.remove(row)
+    return [row]
+
+
+@breaks("units", "all_components_present")
+def _(scene: Scene) -> Broken:
+    row = scene.pick("4.4", where=lambda row: row["score"] == 0)  # its absence moves no sum
     scene.rows.remove(row)
     return [row]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -402,3 +402,64 @@ def test_a_report_run_about_nothing_or_another_kind_is_refused() -> None:
         stages.report_targets("month", {}, [])
     with pytest.raises(UnknownName, match="2026-Q3"):
         stages.report_targets("month", {"province": "phu_tho", "period": "2026-Q3"}, [])
+
+
+def test_a_failure_in_between_does_not_make_old_bytes_a_new_snapshot(
+    settings: Settings, warehouse: Warehouse, sample: SamplePortal
+) -> None:
+    """Same bytes, one snapshot: also after a run that broke off and one that was partial."""
+    ticks = iter(range(10_000))
+
+    def moving() -> datetime:
+        return NOW + timedelta(seconds=next(ticks))
+
+    with portal(settings, sample) as (mine, _):
+        first = stages.fetch(mine, "phu_tho", "2026-08", moving)
+        stages.publish_reading(mine, stages.validate(mine, stages.read(mine, first, clock), clock), clock)
+    for kind in (Misbehaviour.GROUP_MISSING, Misbehaviour.UNITS_MISSING, Misbehaviour.HTML):
+        with portal(settings, sample, Fault(kind)) as (mine, _), pytest.raises(BochisoError):
+            stages.fetch(mine, "phu_tho", "2026-08", moving)
+    with portal(settings, sample) as (mine, _):
+        assert stages.fetch(mine, "phu_tho", "2026-08", moving) == first
+
+
+def test_an_answer_that_is_no_data_is_kept_as_evidence(
+    settings: Settings, warehouse: Warehouse, sample: SamplePortal
+) -> None:
+    from etl.archive import Archive
+
+    with portal(settings, sample, Fault(Misbehaviour.HTML)) as (mine, _), pytest.raises(PortalRefused):
+        ingest(mine)
+    [(sha256, complete, status, note)] = rows(
+        warehouse, "SELECT sha256, complete, http_status, note FROM ops.capture"
+    )
+    assert (complete, status) == (False, 200)
+    assert "Support ID" in note
+    assert b"Request Rejected" in Archive(mine.archive_dir).get(sha256)
+
+
+def test_a_national_page_without_many_provinces_is_refused(
+    settings: Settings, warehouse: Warehouse, sample: SamplePortal
+) -> None:
+    import json
+
+    class Short:
+        def __init__(self, left_out: int) -> None:
+            self.left_out = left_out
+
+        def answer(self, endpoint: str, request: dict[str, object]) -> bytes | None:
+            envelope = json.loads(sample.answer(endpoint, request) or b"")
+            del envelope["data"]["evaluation"][: self.left_out]
+            return json.dumps(envelope).encode()
+
+    with (
+        portal(settings, Short(7)) as (mine, _),
+        pytest.raises(CaptureIncomplete, match="NATIONAL: expected 34 units, saw 27"),
+    ):
+        stages.fetch_country(mine, "2026-08", clock)
+    with portal(settings, Short(1)) as (mine, _):
+        handed = stages.fetch_country(mine, "2026-08", clock)
+        stages.publish_reading(mine, stages.validate(mine, stages.read(mine, handed, clock), clock), clock)
+    assert rows(warehouse, "SELECT count(*) FROM mart.province_ranking") == [(33,)]
+    told = rows(warehouse, "SELECT state FROM mart.data_quality WHERE subject = 'no_unit_lost'")
+    assert told == [("warned",)]

@@ -83,7 +83,14 @@ def national_bundle(
     archive: Archive, *, at: datetime = FIRST, period: str = "2026-08", edit: Edit | None = None
 ) -> Bundle:
     """A bundle of the national page as received at ``at``."""
-    return fetch_national(Replay(at, edit), archive, Period.parse(period), now=at)  # type: ignore[arg-type]
+    return fetch_national(
+        Replay(at, edit),  # type: ignore[arg-type]
+        archive,
+        Period.parse(period),
+        known_provinces=frozenset(),
+        max_missing_share=0.05,
+        now=at,
+    )
 
 
 def passed(archive: Archive, bundle: Bundle) -> Verdict:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
@@ -22,6 +23,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from etl import __version__
 from etl.errors import (
     PortalAnswerUnreadable,
+    PortalFault,
     PortalHasNoSuchData,
     PortalRefused,
     PortalUnreachable,
@@ -65,7 +67,7 @@ class PortalClient:
         self._http = httpx.Client(
             headers={
                 "User-Agent": f"bochiso/{__version__} (public index statistics; contact: "
-                + settings.portal_contact.encode("ascii", "replace").decode()
+                + _plain_letters(settings.portal_contact)
                 + ")",
                 "Accept": "application/json",
             },
@@ -120,16 +122,21 @@ class PortalClient:
             ) from error
         finally:
             self._last_call = time.monotonic()
-        _check_status(endpoint, response, body)
-        return Reply(
+        reply = Reply(
             endpoint=endpoint,
             address=self._settings.portal_base,
             request=dict(request),
             status=response.status_code,
             body=body,
-            data=_open_envelope(endpoint, body),
+            data={},
             received_at=self._clock(),
         )
+        try:
+            _check_status(endpoint, response, body)
+            return replace(reply, data=_open_envelope(endpoint, body))
+        except PortalFault as error:
+            error.evidence = reply
+            raise
 
     def _pace(self) -> None:
         """Leave ``portal_pause_seconds`` between the end of one call and the start of the next."""
@@ -137,6 +144,12 @@ class PortalClient:
             wait = self._settings.portal_pause_seconds - (time.monotonic() - self._last_call)
             if wait > 0:
                 self._sleep(wait)
+
+
+def _plain_letters(text: str) -> str:
+    """A header holds plain letters only: "Văn phòng" becomes "Van phong", not "V?n ph?ng"."""
+    bare = unicodedata.normalize("NFKD", text.replace("đ", "d").replace("Đ", "D"))
+    return bare.encode("ascii", "ignore").decode()
 
 
 def _give_up(state: RetryCallState) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from etl.archive import Archive, Capture
 from etl.archive.store import judged
-from etl.errors import CaptureIncomplete, PortalAnswerUnreadable, UnknownName
+from etl.errors import CaptureIncomplete, PortalAnswerUnreadable, PortalFault, UnknownName
 from etl.periods import VIETNAM, Period
 from etl.reference.indicators import load_catalogue
 from etl.reference.provinces import Province
@@ -69,10 +69,11 @@ def fetch_province(
                 replies.append(reply)
                 kept[code].append(_keep(archive, reply, province.code, period, code))
             groups[code] = _Group(code, replies, _reading(code, replies, portal_id, province))
-    except BaseException:
+    except BaseException as error:
         for captures in kept.values():  # received, but never judged: kept as such
             for capture in captures:
                 archive.record(capture)
+        _keep_evidence(archive, error, province.code, period, code)
         raise
 
     verdicts = judge({code: group.reading for code, group in groups.items()}, known_units, max_missing_share)
@@ -115,31 +116,49 @@ def fetch_province(
     )
 
 
-def fetch_national(client: PortalClient, archive: Archive, period: Period, *, now: datetime) -> Bundle:
+def fetch_national(
+    client: PortalClient,
+    archive: Archive,
+    period: Period,
+    *,
+    known_provinces: Set[str],
+    max_missing_share: float,
+    now: datetime,
+) -> Bundle:
     """Read the national page of a period: every province's total and six groups.
+
+    ``known_provinces`` are the portal ids of the provinces that exist; losing more than the
+    share of them refuses the page, losing fewer is a warning.
 
     Raises as ``fetch_province``; PortalHasNoSuchData when the portal has no such page.
     """
     catalogue = _require_period(period, now)
     request = _period_keys(NATIONAL, period) | {"departmentType": "ADMINISTRATIVE_UNIT"}
-    reply = client.ask(load_room().endpoints[NATIONAL], request)
+    try:
+        reply = client.ask(load_room().endpoints[NATIONAL], request)
+    except PortalFault as error:
+        _keep_evidence(archive, error, COUNTRY, period, NATIONAL)
+        raise
     capture = _keep(archive, reply, COUNTRY, period, NATIONAL)
     try:
-        seen = len(_units_of(NATIONAL, reply))
+        listed = [str(unit.get("departmentId")).lower() for unit in _units_of(NATIONAL, reply)]
     except PortalAnswerUnreadable:
         archive.record(capture)  # received, but never judged: kept as such
         raise
+    reading = GroupReading(NATIONAL, tuple(listed), None)
+    verdict = judge({NATIONAL: reading}, known_provinces, max_missing_share)[NATIONAL]
     recorded = archive.record(
         judged(
             capture,
-            complete=seen > 0,
-            expected=None,
-            seen=seen,
-            note=None if seen else "no province was sent",
+            complete=verdict.complete,
+            expected=verdict.expected,
+            seen=verdict.seen,
+            note=verdict.note,
         )
     )
-    if not recorded.complete:
-        raise incomplete(COUNTRY, period.id, [Refused(NATIONAL, 34, 0, "no province was sent")])
+    if not verdict.complete:
+        lost = Refused(NATIONAL, verdict.expected, verdict.seen, verdict.note or "not whole")
+        raise incomplete(COUNTRY, period.id, [lost])
     return _bundle(
         archive,
         COUNTRY,
@@ -147,6 +166,8 @@ def fetch_national(client: PortalClient, archive: Archive, period: Period, *, no
         catalogue.series,
         [recorded],
         provisional=_provisional([recorded], period),
+        warnings=(f"{NATIONAL}: {verdict.note}",) if verdict.note else (),
+        missing_shares={NATIONAL: verdict.missing_share},
     )
 
 
@@ -262,6 +283,14 @@ def _keep(archive: Archive, reply: Reply, scope: str, period: Period, group: str
         size_bytes=len(reply.body),
         address=reply.address,
     )
+
+
+def _keep_evidence(archive: Archive, error: BaseException, scope: str, period: Period, group: str) -> None:
+    """Keep an answer that is no data (a firewall's page, a cut reply): the portal's operators will ask for it."""
+    evidence = getattr(error, "evidence", None)
+    if isinstance(error, PortalFault) and isinstance(evidence, Reply):
+        capture = _keep(archive, evidence, scope, period, group)
+        archive.record(judged(capture, complete=False, expected=None, seen=None, note=error.message[:500]))
 
 
 def _provisional(captures: list[Capture], period: Period) -> bool:
