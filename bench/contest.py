@@ -58,7 +58,9 @@ class Outcome:
 
     def median(self, *phases: str) -> float:
         """Median over the rounds of the sum of the phases named."""
-        return statistics.median(sum(each) for each in zip(*(self.seconds[name] for name in phases), strict=True))
+        return statistics.median(
+            sum(each) for each in zip(*(self.seconds[name] for name in phases), strict=True)
+        )
 
     def shown(self, phase: str) -> str:
         """Median seconds of a phase, with the least and the most where there were several rounds."""
@@ -86,7 +88,9 @@ class Outcome:
 @contextmanager
 def temporary_home(parent: Path | None) -> Iterator[tuple[Settings, EmbeddedServer]]:
     """A home folder of its own with a migrated embedded server; both are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="bochiso-bench-", dir=parent, ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="bochiso-bench-", dir=parent, ignore_cleanup_errors=True
+    ) as folder:
         settings = settings_of(Path(folder))
         ready_warehouse(settings)
         server = ensure_running(settings.home)
@@ -148,7 +152,9 @@ def _server_memory(home: Path) -> Iterator[list[float]]:
     def sample() -> None:
         while not stop.wait(_SAMPLE_SECONDS):
             with suppress(psutil.Error):
-                private = [status_mb(process.pid, "RssAnon") for process in psutil.Process(postmaster).children()]
+                private = [
+                    status_mb(process.pid, "RssAnon") for process in psutil.Process(postmaster).children()
+                ]
                 known = [value for value in private if value is not None]
                 if known:
                     samples.append(sum(known))

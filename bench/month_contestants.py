@@ -25,7 +25,11 @@ def product(home: Path) -> None:
         from etl import stages
     settings = settings_of(home)
     folders = json.loads((home / "folders.json").read_text(encoding="utf-8"))
-    for phase, stage in (("read", stages.read), ("validate", stages.validate), ("publish", stages.publish_reading)):
+    for phase, stage in (
+        ("read", stages.read),
+        ("validate", stages.validate),
+        ("publish", stages.publish_reading),
+    ):
         with watch.phase(phase):
             for folder in folders:
                 stage(settings, folder, lambda: NOW)
@@ -42,7 +46,8 @@ def pandas(home: Path) -> None:
     with watch.phase("read"):
         columns = pd.read_csv(home / "columns.csv")
         frame = pd.concat(
-            [_read_body(path, columns) for path in sorted((home / "bodies").glob("*.json"))], ignore_index=True
+            [_read_body(path, columns) for path in sorted((home / "bodies").glob("*.json"))],
+            ignore_index=True,
         )
     with watch.phase("validate"):
         broken = _broken(frame, set(columns["indicator"]))
@@ -71,10 +76,14 @@ def _read_body(path: Path, columns: Any) -> Any:
             part["indicator"] = line["indicator"]
             for measure in ("numerator", "denominator", "ratio", "score", "max_score", "value"):
                 fields = line[measure].split("+") if isinstance(line[measure], str) else []
-                part[measure] = wide[fields].sum(axis=1, skipna=False).astype(float) if fields else float("nan")
+                part[measure] = (
+                    wide[fields].sum(axis=1, skipna=False).astype(float) if fields else float("nan")
+                )
             parts.append(part)
         if "metrics" in wide:
-            metrics = pd.json_normalize(records, record_path="metrics", meta=["departmentId", "departmentName"])
+            metrics = pd.json_normalize(
+                records, record_path="metrics", meta=["departmentId", "departmentName"]
+            )
             codes = columns[(columns["group"] == group) & (columns["entity"] == "metric")]
             metrics["indicator"] = metrics["code"].map(codes.set_index("portal_code")["indicator"])
             metrics["value"] = float("nan")
@@ -116,7 +125,9 @@ def _broken(frame: Any, known: set[str]) -> dict[str, int]:
 
 def _sums(table: str, count: str) -> dict[str, Any]:
     """Rows, points and dossiers that arrived: both contestants must have done the same job."""
-    rows, score, total = _row(f"SELECT count(*), round(sum(score)::numeric, 2)::text, sum({count})::bigint FROM {table}")
+    rows, score, total = _row(
+        f"SELECT count(*), round(sum(score)::numeric, 2)::text, sum({count})::bigint FROM {table}"
+    )
     return {"rows": rows, "sum_of_scores": score, "sum_of_denominators": total}
 
 

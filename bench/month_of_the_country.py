@@ -1,6 +1,6 @@
 """A month of all 34 provinces through read, validate and publish, beside a plain pandas script.
 
-    python bench/month_of_the_country.py [--quick] [--rounds N] [--json FILE] [--folder DIR]
+python bench/month_of_the_country.py [--quick] [--rounds N] [--json FILE] [--folder DIR]
 """
 
 from __future__ import annotations
@@ -120,7 +120,12 @@ def _print(outcomes: dict[str, Outcome], count: int, rounds: int) -> None:
     lines += [
         ("read to publish", *(f"{value:.1f} s" for value in whole), times(*whole)),
         ("a province", *(f"{value / count:.2f} s" for value in whole), ""),
-        ("peak memory", megabytes(product.peak_mb), megabytes(script.peak_mb), times(product.peak_mb, script.peak_mb)),
+        (
+            "peak memory",
+            megabytes(product.peak_mb),
+            megabytes(script.peak_mb),
+            times(product.peak_mb, script.peak_mb),
+        ),
         ("+ server's own", megabytes(product.peak_server_mb), megabytes(script.peak_server_mb), ""),
     ]
     title = f"A month of {count} provinces, {product.facts['rows']:,} facts, median of {rounds}"
@@ -131,7 +136,9 @@ def _print(outcomes: dict[str, Outcome], count: int, rounds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the provinces, one round")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the measurements here")

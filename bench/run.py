@@ -14,8 +14,12 @@ from contest import console
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the size, one round (under a minute)")
-    parser.add_argument("--rounds", type=int, help="rounds of each benchmark (default: 1 of the month, 2 of the million)")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the size, one round (under a minute)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, help="rounds of each benchmark (default: 1 of the month, 2 of the million)"
+    )
     parser.add_argument("--results", type=Path, help="folder for one JSON file a benchmark")
     parser.add_argument("--folder", type=Path, help="where the temporary homes are made")
     args = parser.parse_args()

@@ -116,8 +116,13 @@ def test_an_unchanged_snapshot_with_other_rows_is_refused(warehouse: Warehouse, 
     )
     with pytest.raises(WarehouseRefused, match="1 rows differ"):
         publish(warehouse, replace(load, indicator_score=changed))
-    with pytest.raises(WarehouseRefused, match="rows differ"):
-        publish(warehouse, replace(load, indicator_score=load.indicator_score.slice(1)))
+    codes = load.indicator_score["attributes"].to_pylist()
+    codes[0] = '{"other": 1}'
+    attributes = load.indicator_score.set_column(
+        load.indicator_score.column_names.index("attributes"), "attributes", pa.array(codes, pa.string())
+    )
+    with pytest.raises(WarehouseRefused, match="1 rows differ"):
+        publish(warehouse, replace(load, indicator_score=attributes))
     assert warehouse_checksum(warehouse) == checksum
 
 
@@ -129,10 +134,23 @@ def test_rows_of_unknown_units_are_refused_not_dropped(warehouse: Warehouse, arc
     assert warehouse_checksum(warehouse) == before
 
 
+def test_a_load_that_lost_or_doubled_rows_is_refused(warehouse: Warehouse, archive: Archive) -> None:
+    load = load_of(archive, province_bundle(archive))
+    before = warehouse_checksum(warehouse)
+    facts = load.indicator_score
+    for wrong in (facts.slice(1), pa.concat_tables([facts, facts.slice(0, 1)]), facts.slice(0, 0)):
+        with pytest.raises(
+            WarehouseRefused, match=f"states {facts.num_rows} rows and brings {wrong.num_rows}"
+        ):
+            publish(warehouse, replace(load, indicator_score=wrong))
+    assert warehouse_checksum(warehouse) == before
+
+
 def test_a_failing_load_leaves_nothing(warehouse: Warehouse, archive: Archive) -> None:
     load = load_of(archive, province_bundle(archive))
     before = warehouse_checksum(warehouse)
-    doubled = pa.concat_tables([load.indicator_score, load.indicator_score.slice(0, 1)])
+    facts = load.indicator_score  # one row twice, another not at all: the key notices
+    doubled = pa.concat_tables([facts.slice(1), facts.slice(1, 1)])
     with pytest.raises(WarehouseUnavailable, match="rolled back"):
         publish(warehouse, replace(load, indicator_score=doubled))
     assert warehouse_checksum(warehouse) == before

@@ -405,9 +405,9 @@ CREATE TABLE staging.unit (
 );
 COMMENT ON TABLE staging.unit IS 'Shape: units as the portal announces them in a load.';
 CREATE TABLE staging.indicator_score (
-    snapshot_id text, portal_id text, indicator_code text, numerator bigint, denominator bigint,
+    snapshot_id uuid, portal_id text, indicator_code text, numerator bigint, denominator bigint,
     ratio_pct numeric, score numeric, max_score numeric, value numeric, quality_flag text,
-    capture_id text, locator text, attributes text
+    capture_id uuid, locator text, attributes text
 );
 COMMENT ON TABLE staging.indicator_score IS 'Shape: facts of a load.';
 CREATE TABLE staging.rejected_row (
