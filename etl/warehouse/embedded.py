@@ -168,10 +168,10 @@ def _release(directory: Path, patience: float = 0.0) -> None:
             return
         deadline = time.monotonic() + patience
         try:
-            while not _stop_if_last(directory, held) and time.monotonic() < deadline:
-                time.sleep(0.1)
-        except EnvironmentUnfit:
-            pass  # the folder is gone (a temporary home); PostgreSQL notices within a minute and ends
+            # The folder may be gone (a temporary home): PostgreSQL notices within a minute and ends by itself.
+            with suppress(EnvironmentUnfit):
+                while not _stop_if_last(directory, held) and time.monotonic() < deadline:
+                    time.sleep(0.1)
         finally:
             os.close(held.lock)
 
