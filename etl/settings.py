@@ -78,7 +78,9 @@ class Settings(BaseSettings):
 
     @property
     def portal_base(self) -> str:
-        return str(self.portal_url).rstrip("/")
+        """The API's base address; a bare host means the portal's own path on it."""
+        address = str(self.portal_url).rstrip("/")
+        return address if (self.portal_url.path or "/") != "/" else f"{address}/api/v1/reporting"
 
 
 @lru_cache(maxsize=1)

@@ -40,6 +40,9 @@ def test_folders_follow_the_home_unless_named(clean_environment: pytest.MonkeyPa
     ("variable", "text", "field", "value"),
     [
         ("BOCHISO_PORTAL_URL", "http://127.0.0.1:8766/api/v1/reporting/", "portal_base", "http://127.0.0.1:8766/api/v1/reporting"),
+        ("BOCHISO_PORTAL_URL", "http://127.0.0.1:8766", "portal_base", "http://127.0.0.1:8766/api/v1/reporting"),
+        ("BOCHISO_PORTAL_URL", "http://127.0.0.1:8766/", "portal_base", "http://127.0.0.1:8766/api/v1/reporting"),
+        ("BOCHISO_PORTAL_URL", "http://127.0.0.1:8766/other", "portal_base", "http://127.0.0.1:8766/other"),
         ("BOCHISO_WAREHOUSE_URL", "postgresql://x/y", "warehouse_url", "postgresql://x/y"),
         ("BOCHISO_PROVINCE", "gia_lai", "province", "gia_lai"),
         ("BOCHISO_MAX_MISSING_UNIT_SHARE", "0.2", "max_missing_unit_share", 0.2),
