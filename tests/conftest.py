@@ -239,8 +239,8 @@ def fetch_reading(
                     client,
                     archive,
                     Period.parse(period),
-                    known_provinces=frozenset(),
-                    max_missing_share=0.05,
+                    known_provinces=known,
+                    max_missing_share=share,
                     now=at,
                 )
             else:

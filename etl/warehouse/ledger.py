@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from psycopg import sql
 
 from etl import __version__
 from etl.archive import Capture
@@ -89,35 +92,38 @@ def _finish(warehouse: Warehouse, run: Run, at: datetime, error: BaseException |
         )
 
 
-_INSERT_CAPTURE = f"INSERT INTO ops.capture VALUES ({', '.join(['%s'] * 17)}) ON CONFLICT DO NOTHING"  # noqa: S608
+def capture_row(capture: Capture) -> dict[str, Any]:
+    """A capture as a row of ops.capture (ids and JSON as text)."""
+    return {
+        "capture_id": str(capture.capture_id),
+        "source": capture.source,
+        "province_code": capture.scope,
+        "period_id": capture.period_id,
+        "group_code": capture.group_code,
+        "endpoint": capture.endpoint,
+        "page": capture.page,
+        "request": json.dumps(dict(capture.request), ensure_ascii=False, sort_keys=True),
+        "http_status": capture.http_status,
+        "captured_at": capture.captured_at,
+        "sha256": capture.sha256,
+        "size_bytes": capture.size_bytes,
+        "complete": capture.complete,
+        "expected_units": capture.expected_units,
+        "seen_units": capture.seen_units,
+        "note": capture.note,
+        "address": capture.address,
+    }
 
 
 def record_captures(warehouse: Warehouse, captures: Sequence[Capture], checked_at: datetime) -> None:
     """Put captures in the logbook; one that is known already only moves its "last checked"."""
     with warehouse.connect() as connection:
         for item in captures:
-            connection.execute(
-                _INSERT_CAPTURE,
-                (
-                    item.capture_id,
-                    item.source,
-                    item.scope,
-                    item.period_id,
-                    item.group_code,
-                    item.endpoint,
-                    item.page,
-                    json.dumps(dict(item.request), ensure_ascii=False, sort_keys=True),
-                    item.http_status,
-                    item.captured_at,
-                    item.sha256,
-                    item.size_bytes,
-                    item.complete,
-                    item.expected_units,
-                    item.seen_units,
-                    item.note,
-                    item.address,
-                ),
+            row = capture_row(item)
+            insert = sql.SQL("INSERT INTO ops.capture ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
+                sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(map(sql.Placeholder, row))
             )
+            connection.execute(insert, row)
             connection.execute(
                 "INSERT INTO ops.capture_check VALUES (%s, %s, 1) ON CONFLICT (capture_id) DO UPDATE "
                 "SET last_checked_at = excluded.last_checked_at, times_checked = ops.capture_check.times_checked + 1",

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.archive import Capture
 from etl.reference.units import name_key, portal_unit_id
 from etl.sources.bundle import Bundle
 from etl.sources.national_portal.room import COUNTRY
 from etl.validate.judge import Verdict, rejected_id
+from etl.warehouse.ledger import capture_row
 from etl.warehouse.publish import Load
 
 _INSTANT = pa.timestamp("us", "UTC")
@@ -76,29 +73,6 @@ _CAPTURE = pa.schema(
         ("address", pa.string()),
     ]
 )
-
-
-def capture_row(capture: Capture) -> dict[str, Any]:
-    """A capture as a row of ops.capture (ids and JSON as text)."""
-    return {
-        "capture_id": str(capture.capture_id),
-        "source": capture.source,
-        "province_code": capture.scope,
-        "period_id": capture.period_id,
-        "group_code": capture.group_code,
-        "endpoint": capture.endpoint,
-        "page": capture.page,
-        "request": json.dumps(dict(capture.request), ensure_ascii=False, sort_keys=True),
-        "http_status": capture.http_status,
-        "captured_at": capture.captured_at,
-        "sha256": capture.sha256,
-        "size_bytes": capture.size_bytes,
-        "complete": capture.complete,
-        "expected_units": capture.expected_units,
-        "seen_units": capture.seen_units,
-        "note": capture.note,
-        "address": capture.address,
-    }
 
 
 def _snapshot(bundle: Bundle, verdict: Verdict) -> pa.Table:
