@@ -98,3 +98,27 @@ class ReportNotReady(Terminal):
     """A deliverable was asked for, but its inputs are not complete."""
 
     exit_code = 5
+
+
+class FileRefused(Terminal):
+    """A file someone handed in is not taken: dangerous, not recognised, or not what it says it is.
+
+    ``rule`` names the reason (``guard.*``, ``layout.*``, ``period.*`` …); ``message_vi`` and
+    ``remedy_vi`` are the same two sentences for the receipt of the office that sent it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        remedy: str,
+        *,
+        rule: str,
+        message_vi: str,
+        remedy_vi: str,
+        locator: str | None = None,
+    ) -> None:
+        super().__init__(message, remedy)
+        self.rule = rule
+        self.message_vi = message_vi
+        self.remedy_vi = remedy_vi
+        self.locator = locator

@@ -204,3 +204,51 @@ def reports_of_year(year: int, overrides: Mapping[date, str] | None = None) -> l
             owed.append(report_calendar(Period("quarter", year, month // 3), overrides))
     owed.append(report_calendar(Period("year", year), overrides))
     return owed
+
+
+# The two calendars a window of days may follow: 15th to 14th (Decree 09/2019), or the calendar's own months.
+ADMINISTRATIVE, CALENDAR = "administrative", "calendar"
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days figures are about (both inclusive), and the period they stand for in one of the two calendars."""
+
+    first: date
+    last: date
+    kind: str
+    period: Period
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
+    def ends_at(self) -> datetime:
+        """The first instant after the window, in Vietnam's time."""
+        return datetime.combine(self.last + timedelta(days=1), time(), VIETNAM)
+
+    def has_ended(self, at: datetime) -> bool:
+        """Whether the window is closed at that instant (aware datetime)."""
+        return at >= self.ends_at
+
+
+def window_of(period: Period, kind: str = ADMINISTRATIVE) -> Window:
+    """The days of a period in one of the two calendars. Raises UnknownName for another kind."""
+    if kind == CALENDAR:
+        return Window(period.first_day, period.last_day, kind, period)
+    if kind == ADMINISTRATIVE:
+        owed = report_calendar(period)
+        return Window(owed.window_first, owed.window_last, kind, period)
+    raise UnknownName(f"'{kind}' is no calendar", f"use {ADMINISTRATIVE} (15th to 14th) or {CALENDAR}")
+
+
+def named_window(first: date, last: date) -> Window | None:
+    """The window that has exactly these days, or None: no period of either calendar does."""
+    for kind in (CALENDAR, ADMINISTRATIVE):
+        for name, span in _SPAN.items():
+            if last.month % span == 0:
+                window = window_of(Period(name, last.year, last.month // span), kind)
+                if (window.first, window.last) == (first, last):
+                    return window
+    return None

@@ -38,6 +38,21 @@ class ListedUnit:
     valid_to: date | None
 
 
+@dataclass(frozen=True)
+class KnownUnit:
+    """A unit of the dimension on one day: what a form or list is matched against.
+
+    ``name`` as announced; ``parent`` is the name of the unit above where the list gives one
+    (two communes of different districts may share a name).
+    """
+
+    unit_id: uuid.UUID
+    block: str
+    name: str
+    unit_code: str | None
+    parent: str | None = None
+
+
 def portal_unit_id(portal_id: str) -> uuid.UUID:
     """The durable id of a unit that the portal announces under ``portal_id``."""
     return uuid.uuid5(UNIT_NAMESPACE, f"portal:{portal_id.lower()}")

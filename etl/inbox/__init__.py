@@ -1,0 +1,1 @@
+"""Files people hand in: guarded, recognised by what they hold, read apart, answered with a receipt."""
