@@ -16,6 +16,7 @@ from rich.table import Table
 from etl import __version__
 from etl.errors import BochisoError, UnknownName
 from etl.periods import VIETNAM, Period, reports_of_year
+from etl.reference.provinces import Province
 from etl.settings import Settings, get_settings
 
 app = typer.Typer(
@@ -48,6 +49,16 @@ ProvinceOption = Annotated[
 PortalOption = Annotated[
     str | None,
     typer.Option("--portal", help="base address of the portal, or of a sandbox; default: BOCHISO_PORTAL_URL"),
+]
+
+
+StatedPeriodOption = Annotated[
+    str | None,
+    typer.Option("--period", "-p", help="the period the file is about, where it does not say so itself"),
+]
+CalendarOption = Annotated[
+    str | None,
+    typer.Option(help="administrative (15th to 14th) or calendar; default: BOCHISO_DIGITIZATION_CALENDAR"),
 ]
 
 
@@ -89,6 +100,78 @@ def run_ingest(period: PeriodOption, province: ProvinceOption = None, portal: Po
 
     settings = _settings(portal)
     run_jobs(settings, province or settings.province, [period], report=False, err=err, out=out)
+
+
+@run_app.command("digitization")
+def run_digitization(
+    period: PeriodOption, province: ProvinceOption = None, calendar: CalendarOption = None
+) -> None:
+    """Make the digitization form (D1) of a month, quarter or year from what was handed in.
+
+    Example: `bochiso run digitization --province phu_tho --period 2026-09`
+    """
+    from etl.cli_run import run_digitization_form
+
+    settings = get_settings()
+    run_digitization_form(settings, province or settings.province, period, calendar, err=err, out=out)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="a digitization form or a dossier list")],
+    province: ProvinceOption = None,
+    period: StatedPeriodOption = None,
+    calendar: CalendarOption = None,
+    receipt: Annotated[
+        Path | None, typer.Option(help="also write the receipt (HTML and JSON) into this folder")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the receipt as JSON")] = False,
+) -> None:
+    """Tell what would become of a file that was handed in: the receipt, without loading anything.
+
+    Example: `bochiso check bieu-so-hoa-thang-9.xlsx`
+    """
+    from etl.cli_files import check as check_one
+
+    settings = get_settings()
+    check_one(
+        settings,
+        file,
+        province or settings.province,
+        period=period,
+        calendar=calendar,
+        receipt_folder=receipt,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def ingest(
+    files: Annotated[list[Path], typer.Argument(help="digitization forms or dossier lists")],
+    province: ProvinceOption = None,
+    period: StatedPeriodOption = None,
+    calendar: CalendarOption = None,
+    portal_list: Annotated[
+        Path | None,
+        typer.Option("--portal-list", help="the portal's dossier list to compare the one file with"),
+    ] = None,
+) -> None:
+    """Load files by hand, as the inbox does; the receipt of each stands beside it.
+
+    Example: `bochiso ingest danh-sach.csv --portal-list cong.csv`
+    """
+    from etl.cli_files import ingest as ingest_all
+
+    settings = get_settings()
+    ingest_all(
+        settings,
+        files,
+        province or settings.province,
+        period=period,
+        calendar=calendar,
+        portal_list=portal_list,
+        err=err,
+    )
 
 
 @app.command()
@@ -136,11 +219,24 @@ def sandbox(
     ] = None,
     times: Annotated[int | None, typer.Option(help="misbehave so many times, then behave")] = None,
     seconds: Annotated[float, typer.Option(help="how long `slow` waits")] = 90.0,
+    write_samples: Annotated[
+        Path | None,
+        typer.Option(help="write sample forms and dossier lists into this folder instead, and end"),
+    ] = None,
+    province: ProvinceOption = None,
+    period: Annotated[str, typer.Option("--period", "-p", help="month of the sample files")] = "2026-08",
 ) -> None:
     """Serve the portal's current API on 127.0.0.1, with invented figures or from captures.
 
     Runs until Ctrl-C. Point the program at it with `--portal` or `BOCHISO_PORTAL_URL`.
     """
+    if write_samples is not None:
+        from etl.sandbox.sample_files import write_samples as write_files
+
+        named = _province(province)
+        for path in write_files(write_samples, named, Period.parse(period), seed=seed):
+            out.print(str(path), soft_wrap=True, markup=False)
+        return
     from etl.sandbox import CapturedPortal, Fault, Misbehaviour, SamplePortal, SandboxServer
 
     fault = None
@@ -225,6 +321,13 @@ def _settings(portal: str | None) -> Settings:
         raise UnknownName(
             f"'{portal}' is not an address", "write it like http://127.0.0.1:8766/api/v1/reporting"
         ) from error
+
+
+def _province(name: str | None) -> Province:
+    from etl.stages import named_province
+
+    settings = get_settings()
+    return named_province(settings, name or settings.province)
 
 
 def _instant(text: str) -> datetime:

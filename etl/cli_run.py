@@ -70,6 +70,31 @@ def run_jobs(
     return results
 
 
+def run_digitization_form(
+    settings: Settings, province: str, period_id: str, calendar: str | None, *, err: Console, out: Console
+) -> Path:
+    """Make the digitization form of a period through its DAG, and print where it is.
+
+    Raises JobFailed with the sentence of what is missing.
+    """
+    identity = named_province(settings, province)
+    period = Period.parse(period_id)
+    conf = {"province": identity.slug, "period": period.id, "calendar": calendar}
+    results = _watched(settings, [DagRunRequest("provincial_digitization", conf)], err)
+    failed = [(result, task) for result in results for task in result.failed_tasks]
+    broken = [result for result in results if not result.ok and result.error]
+    if failed or broken:
+        raise _failure(failed, broken, settings)
+    path = form_path(settings, identity.slug, period)
+    out.print(f"form       {path}", soft_wrap=True)
+    return path
+
+
+def form_path(settings: Settings, slug: str, period: Period) -> Path:
+    """Where the digitization form of a period stands."""
+    return settings.deliverables_dir / slug / period.id / f"bieu-so-hoa-{period.id}.xlsx"
+
+
 def workbook_path(settings: Settings, slug: str, period: Period) -> Path:
     """Where the appendix workbook of a period stands."""
     return settings.deliverables_dir / slug / period.id / f"phu-luc-bo-chi-so-{period.id}.xlsx"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, HttpUrl, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -49,6 +50,24 @@ class Settings(BaseSettings):
         0.05, ge=0, lt=1, description="A snapshot with more than this share of rows in quarantine is refused."
     )
     inbox: Path | None = Field(None, description="Folder where staff drop files; default: inbox under home.")
+    inbox_poll_seconds: float = Field(20.0, gt=0, le=3600, description="Time between two looks at the inbox.")
+    inbox_settle_seconds: float = Field(
+        10.0, ge=0, le=3600, description="A dropped file is taken once it has not changed for so long."
+    )
+    digitization_calendar: Literal["administrative", "calendar"] = Field(
+        "administrative",
+        description="Days of the digitization report: 15th to 14th (Decree 09/2019), or calendar months.",
+    )
+    file_max_mib: int = Field(2048, gt=0, description="Largest file that is taken from the inbox, MiB.")
+    file_memory_mib: int = Field(
+        3072, ge=512, description="Memory the process that reads a handed-in file may use, MiB."
+    )
+    file_seconds: float = Field(900.0, gt=0, description="Time that process may take.")
+    retention_days: int = Field(
+        180,
+        ge=1,
+        description="Handed-in files that hold personal data are deleted from archive and inbox after so many days.",
+    )
     deliverables: Path | None = Field(
         None, description="Folder for finished documents; default: deliverables under home."
     )
@@ -71,6 +90,20 @@ class Settings(BaseSettings):
     @property
     def data_docs_dir(self) -> Path:
         return self.home / "data_docs"
+
+    @property
+    def inbox_dir(self) -> Path:
+        return self.inbox or self.home / "inbox"
+
+    @property
+    def provinces_dir(self) -> Path:
+        """Where an office adds provinces and lists of units."""
+        return self.home / "provinces"
+
+    @property
+    def forms_dir(self) -> Path:
+        """Where an office adds layouts of its digitization form."""
+        return self.home / "forms"
 
     @property
     def deliverables_dir(self) -> Path:

@@ -14,8 +14,9 @@ from typing import Any, TypedDict
 
 from etl.archive import Archive
 from etl.deliver.appendix_file import write_appendix
+from etl.deliver.digitization_file import write_digitization
 from etl.errors import UnknownName, ValidationFailed
-from etl.periods import Period
+from etl.periods import Period, window_of
 from etl.reference.indicators import load_catalogue
 from etl.reference.provinces import Province, find_province, load_provinces
 from etl.settings import Settings
@@ -27,7 +28,13 @@ from etl.sources.national_portal.room import COUNTRY, SOURCE
 from etl.sources.tidy import ReadResult
 from etl.validate.judge import Verdict, judge
 from etl.warehouse.engine import Warehouse, open_warehouse
-from etl.warehouse.known import known_units, previous_scores, refuse_mixed_origins, require_complete
+from etl.warehouse.known import (
+    known_units,
+    previous_scores,
+    refuse_mixed_origins,
+    require_complete,
+    require_digitization,
+)
 from etl.warehouse.ledger import record_captures, stage_run
 from etl.warehouse.migrate import migrate
 from etl.warehouse.publish import publish, record_refusal
@@ -212,6 +219,61 @@ def deliver_appendix(settings: Settings, province_name: str, period_id: str, clo
         path = write_appendix(warehouse, province, period, settings.deliverables_dir)
         run.message = path.name
     return path
+
+
+def deliver_digitization(
+    settings: Settings, province_name: str, period_id: str, calendar: str, clock: Clock
+) -> Path:
+    """Write the digitization form (D1) of a province and period. Returns its path.
+
+    Raises ReportNotReady naming every block and unit that is missing.
+    """
+    province = named_province(settings, province_name)
+    window = window_of(Period.parse(period_id), calendar)
+    warehouse = ready_warehouse(settings)
+    with stage_run(warehouse, "deliver", "digitization_form", province.code, period_id, clock) as run:
+        require_digitization(warehouse, province.code, window)
+        path = write_digitization(warehouse, province, window, settings.deliverables_dir)
+        run.message = path.name
+    return path
+
+
+def digitization_targets(
+    settings: Settings, params: Mapping[str, Any], events: Sequence[Mapping[str, Any]], clock: Clock
+) -> list[dict[str, Any]]:
+    """Which digitization forms a run is about: its parameters, or every period the events touch.
+
+    A month's figures also belong to its quarter and year: those are looked at again, too.
+    ``asked`` is True for what a person named: an incomplete period is an error then.
+    """
+    if params.get("province") and params.get("period"):
+        period = Period.parse(params["period"])
+        calendar = params.get("calendar") or settings.digitization_calendar
+        return [{"province": params["province"], "period": period.id, "calendar": calendar, "asked": True}]
+    if not events:
+        raise UnknownName(
+            "the run names no province and period", "give both parameters, or let the asset start it"
+        )
+    touched = {
+        (str(event["province"]), period, str(event["calendar"]))
+        for event in events
+        if "province" in event
+        for period in _with_longer(Period.parse(str(event["period"])))
+    }
+    return [
+        {"province": province, "period": period.id, "calendar": calendar, "asked": False}
+        for province, period, calendar in sorted(touched)
+    ]
+
+
+def _with_longer(period: Period) -> list[Period]:
+    """A period and the quarter and year that it is part of."""
+    found = [period]
+    if period.kind == "month":
+        found.append(Period("quarter", period.year, (period.number + 2) // 3))
+    if period.kind in ("month", "quarter"):
+        found.append(Period("year", period.year))
+    return found
 
 
 def _handed_over(bundle: Bundle, settings: Settings) -> str:

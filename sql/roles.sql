@@ -29,5 +29,8 @@ GRANT USAGE ON SCHEMA staging, core, mart, quarantine, ops TO bochiso_etl;
 GRANT SELECT ON ALL TABLES IN SCHEMA staging, mart TO bochiso_etl;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA core, ops, quarantine TO bochiso_etl;
 -- Captures, facts and published snapshots never change: not even the loader may update them.
-REVOKE UPDATE ON core.snapshot, core.snapshot_capture, core.indicator_score, core.restatement, ops.capture
+REVOKE UPDATE ON core.snapshot, core.snapshot_capture, core.indicator_score, core.digitization, core.digitization_block,
+    core.restatement, core.dossier_comparison, core.dossier_finding, ops.capture
     FROM bochiso_etl;
+-- Reference rows come with the program; the loader only reads them.
+REVOKE INSERT, UPDATE ON core.reporting_window, core.form_column FROM bochiso_etl;

@@ -10,3 +10,10 @@ PROVINCE_SNAPSHOT = Asset(name="province_snapshot", uri="bochiso://warehouse/pro
 
 # Emitted when an appendix workbook has been written; the event carries province and period.
 APPENDIX = Asset(name="appendix_workbook", uri="bochiso://deliverables/appendix_workbook")
+
+# Emitted when a digitization form or dossier list has become visible; the event carries
+# province, period, calendar and snapshot_id.
+DIGITIZATION_SNAPSHOT = Asset(name="digitization_snapshot", uri="bochiso://warehouse/digitization_snapshot")
+
+# Emitted when the digitization form has been written; the event carries province, period and calendar.
+DIGITIZATION_FORM = Asset(name="digitization_form", uri="bochiso://deliverables/digitization_form")

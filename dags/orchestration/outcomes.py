@@ -5,6 +5,7 @@ Terminal never retries, Transient does as the task declares, "no such data" may 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
@@ -20,14 +21,16 @@ class TerminalFailure(AirflowFailException):
         self.exit_code = error.exit_code
 
 
-def run_stage(name: str, *arguments: Any, skip_on: tuple[type[BochisoError], ...] = ()) -> Any:
-    """Run a function of ``etl.stages`` with this installation's settings and the system's clock."""
+def run_stage(
+    name: str, *arguments: Any, module: str = "etl.stages", skip_on: tuple[type[BochisoError], ...] = ()
+) -> Any:
+    """Run a stage (a function of ``module``) with this installation's settings and the system's clock."""
     # Imported here: parsing a DAG file must not load pandas, Arrow and the database drivers (1 s).
-    from etl import stages
     from etl.settings import get_settings
+    from etl.stages import system_clock
 
     try:
-        return getattr(stages, name)(get_settings(), *arguments, stages.system_clock)
+        return getattr(import_module(module), name)(get_settings(), *arguments, system_clock)
     except skip_on as error:
         raise AirflowSkipException(str(error)) from error
     except Terminal as error:

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from typing import Any
 
 from etl.errors import Terminal
 
+_PIECE = 4 * 1024 * 1024
 _CAPTURE_NAMESPACE = uuid.UUID("76607660-ca97-5c0e-8a76-6b0c50c51766")
 
 
@@ -82,7 +83,17 @@ class Archive:
         digest = hashlib.sha256(content).hexdigest()
         path = self.object_path(digest)
         if not path.exists():
-            _write_once(path, content)
+            _write_once(path, [content])
+        return digest
+
+    def put_file(self, path: Path) -> str:
+        """Keep a file's bytes, read in pieces (lists run to gigabytes), and return their SHA-256."""
+        with path.open("rb") as source:
+            digest = hashlib.file_digest(source, "sha256").hexdigest()
+            target = self.object_path(digest)
+            if not target.exists():
+                source.seek(0)
+                _write_once(target, iter(lambda: source.read(_PIECE), b""))
         return digest
 
     def get(self, digest: str) -> bytes:
@@ -91,6 +102,11 @@ class Archive:
         try:
             content = path.read_bytes()
         except FileNotFoundError as error:
+            if self._tombstone(digest).exists():
+                raise Terminal(
+                    f"the object {digest} held personal data and was deleted when its time was over",
+                    "the figures made of it stay; ask whoever sent the file for it if it is needed again",
+                ) from error
             raise Terminal(
                 f"the archive has no object {digest}",
                 f"restore {path} from a backup; the warehouse's numbers point to it",
@@ -104,6 +120,37 @@ class Archive:
 
     def object_path(self, digest: str) -> Path:
         return self.folder / "objects" / digest[:2] / digest
+
+    def columnar_path(self, digest: str) -> Path:
+        """Where the columnar copy of a dossier list stands, without its personal columns."""
+        return self.folder / "columnar" / digest[:2] / f"{digest}.parquet"
+
+    def expire(self, source: str, before: datetime) -> list[str]:
+        """Delete the objects of a source whose every capture is older than ``before``; returns their hashes.
+
+        For lists that hold personal data: the manifests stay, and a mark says why the bytes are gone.
+        """
+        newest: dict[str, datetime] = {}
+        for path in (self.folder / "captures" / source).glob("*/*/*.json"):
+            capture = _read_manifest(path)
+            if capture.group_code != "MANIFEST":
+                newest[capture.sha256] = max(
+                    capture.captured_at, newest.get(capture.sha256, capture.captured_at)
+                )
+        gone: list[str] = []
+        for digest, captured_at in sorted(newest.items()):
+            path = self.object_path(digest)
+            if captured_at < before and path.exists():
+                if not self._tombstone(digest).exists():
+                    _write_once(
+                        self._tombstone(digest), [f"deleted: older than {before.isoformat()}\n".encode()]
+                    )
+                path.unlink()
+                gone.append(digest)
+        return gone
+
+    def _tombstone(self, digest: str) -> Path:
+        return self.object_path(digest).with_suffix(".expired")
 
     def record(self, capture: Capture) -> Capture:
         """Write the manifest of a capture, unless the newest like it has the same bytes.
@@ -124,7 +171,7 @@ class Archive:
         text = json.dumps(body, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
         path = folder / f"{capture.capture_id}.json"
         if not path.exists():
-            _write_once(path, text.encode())
+            _write_once(path, [text.encode()])
         self.recorded.append(capture)
         return capture
 
@@ -177,14 +224,15 @@ def _read_manifest(path: Path) -> Capture:
         ) from error
 
 
-def _write_once(path: Path, content: bytes) -> None:
+def _write_once(path: Path, pieces: Iterable[bytes]) -> None:
     """Write a file that is either whole or not there, and read-only once it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".incoming-")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o440)

@@ -1,5 +1,6 @@
 """Judging what was read: suites of ``expectations/``, run by Great Expectations.
 
-``frames.py`` makes the tables they look at, ``suites.py`` loads them, ``judge.py`` runs
-them, splits rows into good and quarantined, and gives the verdict.
+``suites.py`` loads them, ``frames.py`` and ``digitization_frames.py`` make the tables they look
+at, ``judge.py`` (indicators) and ``digitization.py`` (forms and dossier lists) run them, split
+rows into good and quarantined, and give the verdict; ``results.py`` is what both share.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ import pandas as pd
 
 from etl.errors import Terminal
 from etl.validate.suites import Suite
+
+# A table may wait for what the suites before it found: which rows are refused.
+Frame = pd.DataFrame | Callable[[Mapping[tuple[str, str], "Outcome"]], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,13 @@ class Outcome:
 
 def run_suites(
     suites: tuple[Suite, ...],
-    frames: Mapping[str, pd.DataFrame],
+    frames: Mapping[str, Frame],
     values: Mapping[str, Any],
     data_docs_dir: Path | None = None,
 ) -> dict[tuple[str, str], Outcome]:
     """Every expectation's outcome by (suite, rule). Data Docs go to ``data_docs_dir`` where given.
 
+    Suites run in their order; a frame that is a function is made from the outcomes so far.
     Raises Terminal when an expectation raised instead of judging (GX reports that like a
     failure), or when a suite names a table nobody made.
     """
@@ -51,7 +55,8 @@ def run_suites(
             raise Terminal(
                 f"suite {suite.name} asks for the table {suite.table}", f"use one of {', '.join(frames)}"
             )
-        frame = frames[suite.table].reset_index(drop=True)
+        table = frames[suite.table]
+        frame = (table(outcomes) if callable(table) else table).reset_index(drop=True)
         if frame.empty:  # nothing to judge is not a failure; an empty reading was refused long before
             outcomes |= {(suite.name, item.rule): Outcome(True, 0, 0, (), "") for item in suite.expectations}
             continue
@@ -65,13 +70,13 @@ def run_suites(
             batch_parameters={"dataframe": frame},
             result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False},
         )
-        outcomes |= _outcomes(suite, report, len(frame))
+        outcomes |= _outcomes(suite, report, frame)
     if data_docs_dir is not None:
         context.build_data_docs()
     return outcomes
 
 
-def _outcomes(suite: Suite, report: Any, rows: int) -> dict[tuple[str, str], Outcome]:
+def _outcomes(suite: Suite, report: Any, frame: pd.DataFrame) -> dict[tuple[str, str], Outcome]:
     found: dict[tuple[str, str], Outcome] = {}
     for result in report.results:
         rule = str(result.expectation_config.meta["rule"])
@@ -83,13 +88,12 @@ def _outcomes(suite: Suite, report: Any, rows: int) -> dict[tuple[str, str], Out
             )
         detail = result.result or {}
         positions = tuple(int(index) for index in detail.get("unexpected_index_list") or ())
-        values = list(dict.fromkeys(str(value) for value in detail.get("partial_unexpected_list") or ()))
         found[(suite.name, rule)] = Outcome(
             success=bool(result.success),
-            element_count=int(detail.get("element_count", rows)),
-            unexpected_count=int(detail.get("unexpected_count", 0 if result.success else rows)),
+            element_count=int(detail.get("element_count", len(frame))),
+            unexpected_count=int(detail.get("unexpected_count", 0 if result.success else len(frame))),
             positions=positions,
-            examples=", ".join(values[:3]),
+            examples=_examples(suite, frame, positions, detail.get("partial_unexpected_list") or ()),
         )
     missing = {(suite.name, item.rule) for item in suite.expectations} - found.keys()
     if missing:
@@ -98,6 +102,18 @@ def _outcomes(suite: Suite, report: Any, rows: int) -> dict[tuple[str, str], Out
             "two expectations of a suite may not share a rule name or be identical",
         )
     return found
+
+
+def _examples(suite: Suite, frame: pd.DataFrame, positions: tuple[int, ...], values: Sequence[Any]) -> str:
+    """Three values that broke it, each with its row's label where the suite has one."""
+    told = [str(value) for value in values]
+    if suite.label is not None and len(positions) >= len(told):
+        labels = frame[suite.label].iloc[list(positions[: len(told)])]
+        told = [
+            f"{label}: {value:.4g}".replace(".", ",") if isinstance(value, float) else f"{label}: {value}"
+            for label, value in zip(labels, values, strict=True)
+        ]
+    return ", ".join(list(dict.fromkeys(told))[:3])
 
 
 def _crash(info: Any) -> str | None:

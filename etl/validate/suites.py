@@ -1,7 +1,8 @@
 """Expectation files and what they become in Great Expectations.
 
 A file of ``expectations/`` names a table and lists expectations, each with a rule name, a
-severity (``fail`` or ``warn``) and a sentence in Vietnamese.
+severity (``fail`` or ``warn``) and a sentence in Vietnamese. ``judges`` says which kind of
+reading it looks at.
 """
 
 from __future__ import annotations
@@ -22,15 +23,20 @@ EXPECTATIONS_DIR = PROJECT_ROOT / "expectations"
 _GX_SEVERITY = {"fail": "critical", "warn": "warning"}
 
 
+Severity = Literal["fail", "warn"]
+# indicators: the portal's index; digitization: a form's or list's units; dossiers: the rows behind a list.
+Kind = Literal["indicators", "digitization", "dossiers"]
+
+
 class Expectation(BaseModel):
     """One line of a suite. ``title_vi`` says what must hold; ``sentence_vi`` what one bad row is told
-    ({unit_name}, {indicator_code}, {value} are filled in), ``column`` which field it is about."""
+    ({unit_name}, {value} are filled in, {indicator_code} for indicators), ``column`` which field it is about."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: str
     rule: str
-    severity: Literal["fail", "warn"]
+    severity: Severity
     kwargs: dict[str, Any]
     title_vi: str
     sentence_vi: str | None = None
@@ -38,13 +44,18 @@ class Expectation(BaseModel):
 
 
 class Suite(BaseModel):
-    """One file. ``row_level``: rows that break a `fail` line go to quarantine one by one."""
+    """One file. ``row_level``: rows that break a `fail` line go to quarantine one by one.
+
+    ``label`` is the column whose value names a row among a result's examples.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    judges: Kind
     table: str
     row_level: bool
+    label: str | None = None
     expectations: tuple[Expectation, ...]
 
     @field_validator("expectations")
@@ -74,8 +85,11 @@ class Suite(BaseModel):
 
 
 @cache
-def load_suites(folder: Path = EXPECTATIONS_DIR) -> tuple[Suite, ...]:
-    """Every suite of the folder, by file name. Raises Terminal naming the file that cannot be read."""
+def load_suites(judges: Kind | None = None, folder: Path = EXPECTATIONS_DIR) -> tuple[Suite, ...]:
+    """The suites that judge a kind of reading (None: all), by file name.
+
+    Raises Terminal naming the file that cannot be read, or where the kind has no suite.
+    """
     suites: list[Suite] = []
     for path in sorted(folder.glob("*.yml")):
         try:
@@ -84,9 +98,11 @@ def load_suites(folder: Path = EXPECTATIONS_DIR) -> tuple[Suite, ...]:
             )
         except (yaml.YAMLError, ValidationError, TypeError) as error:
             raise Terminal(f"the suite {path} cannot be read: {error}", "mend the file") from error
-    if not suites:
-        raise Terminal(f"no suite in {folder}", "the program's files are incomplete; install it again")
-    return tuple(suites)
+    wanted = tuple(suite for suite in suites if judges in (None, suite.judges))
+    if not wanted:
+        kind = f" for {judges}" if judges else ""
+        raise Terminal(f"no suite in {folder}{kind}", "the program's files are incomplete; install it again")
+    return wanted
 
 
 def _filled(value: Any, values: Mapping[str, Any], suite: str) -> Any:

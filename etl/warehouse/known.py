@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pyarrow as pa
 
 from etl.errors import ReportNotReady, WarehouseRefused
+from etl.periods import VIETNAM, Window, window_of
+from etl.reference.unit_names import BLOCK_NAMES_VI
+from etl.reference.units import LEGAL_LIST, OFFICE_LIST, KnownUnit, name_key
+from etl.sources.digitization import MEASURES
 from etl.warehouse.engine import Warehouse
 
 
@@ -68,6 +75,168 @@ def require_complete(warehouse: Warehouse, province_code: str, period_id: str) -
             f"{province_code} {period_id} is only partly there: {', '.join(row[1])} are missing",
             "fetch the period again; a report is made of a complete snapshot only",
         )
+
+
+def unit_directory(warehouse: Warehouse, province_code: str, on: date) -> tuple[KnownUnit, ...]:
+    """The units a province had on a day, in order of block, code and name (empty: none is known).
+
+    Units of lists count strictly by their dates. A unit that the portal announced counts also
+    before it was first seen (first seen is not born), but not before its province began. Where
+    a list and the portal name one unit (same code, or same block and name and the list has no
+    code), it is one: the portal's, in the block of the list.
+    """
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            "WITH there AS (SELECT DISTINCT ON (unit_id) * FROM core.unit_on_day WHERE province_code = %(province)s "
+            "AND %(at)s >= there_from AND %(at)s < there_to ORDER BY unit_id, named_from DESC) "
+            "SELECT u.unit_id, u.block, u.name, u.unit_code, parent.name, u.source FROM there u "
+            "LEFT JOIN LATERAL (SELECT p.name FROM core.unit_key k JOIN there p ON p.unit_id = k.unit_id "
+            "AND p.block <> 'province' WHERE k.key_type = 'gso_code' AND k.key_value = u.parent_key LIMIT 1) parent "
+            "ON true WHERE u.block NOT IN ('country', 'province') ORDER BY u.unit_id",
+            {"province": province_code, "at": datetime.combine(on, time(), VIETNAM)},
+        ).fetchall()
+    announced = [KnownUnit(*row[:5]) for row in rows if row[5] not in (LEGAL_LIST, OFFICE_LIST)]
+    listed = [KnownUnit(*row[:5]) for row in rows if row[5] in (LEGAL_LIST, OFFICE_LIST)]
+    return _one_entry_a_unit(announced, listed)
+
+
+def _one_entry_a_unit(announced: list[KnownUnit], listed: list[KnownUnit]) -> tuple[KnownUnit, ...]:
+    by_code = {unit.unit_code: place for place, unit in enumerate(announced) if unit.unit_code}
+    by_name: dict[tuple[str, str], list[int]] = {}
+    for place, unit in enumerate(announced):
+        by_name.setdefault((unit.block, name_key(unit.name)), []).append(place)
+    known = list(announced)
+    for unit in listed:
+        namesakes = by_name.get((unit.block, name_key(unit.name)), [])
+        if unit.unit_code in by_code:
+            same = by_code[unit.unit_code]
+        elif unit.unit_code is None and len(namesakes) == 1:
+            same = namesakes[0]
+        else:
+            known.append(unit)
+            continue
+        known[same] = replace(known[same], block=unit.block, parent=unit.parent or known[same].parent)
+    return tuple(sorted(known, key=lambda unit: (unit.block, unit.unit_code or "~", unit.name, unit.unit_id)))
+
+
+def previous_digitization(warehouse: Warehouse, province_code: str, window: Window) -> pa.Table | None:
+    """Figures in force of the window before (same calendar, same kind of period), or None where nothing was told.
+
+    Columns unit_id, block (strings) and the measures.
+    """
+    before = window_of(window.period.previous(), window.kind)
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            f"SELECT unit_id::text, block, {', '.join(MEASURES)} FROM core.digitization_figures "  # noqa: S608
+            "WHERE province_code = %s AND period_id = %s AND period_start = %s AND period_end = %s ORDER BY 2, 1",
+            (province_code, before.period.id, before.first, before.last),
+        ).fetchall()
+    if not rows:
+        return None
+    columns = zip(*rows, strict=True)
+    kinds = (pa.string(), pa.string(), *(pa.int64() for _ in MEASURES))
+    names = ("unit_id", "block", *MEASURES)
+    return pa.table(
+        {name: pa.array(column, kind) for name, column, kind in zip(names, columns, kinds, strict=True)}
+    )
+
+
+@dataclass(frozen=True)
+class MissingInput:
+    """A block of a window that is not whole. ``units`` names what lacks; empty where nothing was told at all.
+
+    ``month`` is set where a longer window is to be summed and this is one of its months.
+    """
+
+    block: str
+    window: Window
+    told: bool
+    units: tuple[str, ...] = ()
+    month: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        days = f"{self.window.first.isoformat()} to {self.window.last.isoformat()}"
+        where = f"{self.block}, {self.window.period.id} ({days})"
+        if not self.told:
+            return f"{where}: no form and no dossier list"
+        return f"{where}: units missing: {', '.join(self.units) or 'more than tolerated'}"
+
+    @property
+    def sentence_vi(self) -> str:
+        days = f"từ {self.window.first:%d/%m/%Y} đến {self.window.last:%d/%m/%Y}"
+        where = f"Khối {BLOCK_NAMES_VI[self.block]}, {self.window.period.label_vi} ({days})"
+        if not self.told:
+            return f"{where}: chưa có biểu số hóa và chưa có danh sách hồ sơ."
+        return f"{where}: còn thiếu {'; '.join(self.units) or 'đơn vị quá mức cho phép'}."
+
+
+def missing_inputs(warehouse: Warehouse, province_code: str, window: Window) -> tuple[MissingInput, ...]:
+    """What lacks for whole figures of a window: blocks the province has (or told) that are not whole.
+
+    A quarter, half or year is whole also where each of its months is; where it is not, the
+    months that lack are named. A province of which no unit is known lacks every block it told
+    nothing of; with nothing told either, the block is named ``commune``, which every province has.
+    """
+    known = {unit.block for unit in unit_directory(warehouse, province_code, window.last)}
+    with warehouse.connect() as connection:
+        told = _told(connection, province_code, window)
+        missing: list[MissingInput] = []
+        for block in sorted(known | set(told) or {"commune"}, key=list(BLOCK_NAMES_VI).index):
+            complete, units = told.get(block, (False, ()))
+            if complete:
+                continue
+            lacking = [MissingInput(block, window, block in told, units)]
+            if window.period.kind != "month" and block not in told:
+                lacking = _missing_months(connection, province_code, window, block) or lacking
+            missing += lacking
+    return tuple(missing)
+
+
+def _missing_months(
+    connection: psycopg.Connection[Any], province_code: str, window: Window, block: str
+) -> list[MissingInput]:
+    """The months of a longer window that are not whole; empty where none of them has been told: then the window lacks."""
+    months = [window_of(period, window.kind) for period in window.period.months()]
+    told = {month: _told(connection, province_code, month).get(block) for month in months}
+    if not any(told.values()):
+        return []
+    return [
+        MissingInput(block, month, said is not None, said[1] if said else (), month.period.id)
+        for month, said in told.items()
+        if said is None or not said[0]
+    ]
+
+
+def _told(
+    connection: psycopg.Connection[Any], province_code: str, window: Window
+) -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """Of each block told in a window: whether it is whole, and the units that lack."""
+    rows = connection.execute(
+        "SELECT block, complete, missing_units FROM core.digitization_basis "
+        "WHERE province_code = %s AND period_id = %s AND period_start = %s AND period_end = %s",
+        (province_code, window.period.id, window.first, window.last),
+    ).fetchall()
+    return {block: (complete, tuple(units)) for block, complete, units in rows}
+
+
+def require_digitization(warehouse: Warehouse, province_code: str, window: Window) -> None:
+    """Raise ReportNotReady unless every block of the province is whole in the window; the message names what lacks.
+
+    The same sentences in Vietnamese are ``missing_inputs(...)[n].sentence_vi``.
+    """
+    missing = missing_inputs(warehouse, province_code, window)
+    if missing:
+        raise ReportNotReady(
+            f"digitization figures of {province_code} are not complete: "
+            + "; ".join(item.sentence for item in missing),
+            "hand in the missing forms or dossier lists (drop them in the inbox, or `bochiso ingest FILE`)",
+        )
+
+
+def missing_inputs_vi(warehouse: Warehouse, province_code: str, window: Window) -> tuple[str, ...]:
+    """The Vietnamese sentences on what lacks for whole figures of a window; empty: nothing does."""
+    return tuple(item.sentence_vi for item in missing_inputs(warehouse, province_code, window))
 
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

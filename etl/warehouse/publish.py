@@ -8,6 +8,7 @@ writes nothing.
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -23,22 +24,35 @@ from etl.settings import PROJECT_ROOT
 from etl.warehouse.engine import Warehouse
 
 _SQL = PROJECT_ROOT / "sql" / "publish"
-_STAGES = ("snapshot", "capture", "unit", "indicator_score", "rejected_row", "validation_result")
+_STAGES = (
+    "snapshot",
+    "capture",
+    "unit",
+    "indicator_score",
+    "digitization",
+    "digitization_block",
+    "rejected_row",
+    "validation_result",
+)
 
 
 @dataclass(frozen=True)
 class Load:
     """What a publish brings in: one Arrow table per table of schema ``staging``, same columns.
 
-    A load may hold several snapshots; tables that have nothing to bring are None.
+    A load may hold several snapshots; tables that have nothing to bring are None. Snapshots
+    of indicators bring ``unit`` and ``indicator_score``; those of digitization (which have a
+    window) bring ``digitization`` and ``digitization_block``.
     """
 
     snapshot: pa.Table
     capture: pa.Table
-    unit: pa.Table
-    indicator_score: pa.Table
+    unit: pa.Table | None = None
+    indicator_score: pa.Table | None = None
     rejected_row: pa.Table | None = None
     validation_result: pa.Table | None = None
+    digitization: pa.Table | None = None
+    digitization_block: pa.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,8 @@ def publish(warehouse: Warehouse, load: Load) -> Published:
     """Publish a load in one transaction under an advisory lock per (source, province, period).
 
     ``new``: now visible. ``unchanged``: already there, verified equal. ``withheld``: a
-    partial snapshot where a complete one already speaks; kept in the archive only.
+    partial snapshot where a complete one already speaks (of digitization: for each of its
+    blocks); kept in the archive only.
 
     Raises WarehouseRefused when a published snapshot would change or a row could not be
     resolved, WarehouseUnavailable when the server fails; either way nothing is written.
@@ -63,15 +78,16 @@ def publish(warehouse: Warehouse, load: Load) -> Published:
     try:
         with closing(warehouse.connect_arrow()) as connection, closing(connection.cursor()) as cursor:
             _stage(cursor, load)
-            _run(cursor, "10_lock.sql", "11_new_snapshots.sql")
+            run(cursor, "10_lock.sql", "11_new_snapshots.sql")
             # Without it the planner expects hundreds of snapshots and reads all facts there are to check one.
             cursor.execute("ANALYZE stage_snapshot, stage_new")
             _refuse_changes(cursor)
-            _units(cursor, load.unit)
-            _run(cursor, "30_snapshots.sql", "31_captures.sql", "32_snapshot_captures.sql", "40_facts.sql")
-            _refuse_losses(cursor, load.indicator_score, arrived=cursor.rowcount)
-            _run(cursor, "41_totals.sql", "50_restatements.sql", "60_rejected.sql")
-            _run(cursor, "61_validation_results.sql", "70_publication.sql")
+            run(cursor, "30_snapshots.sql", "31_captures.sql", "32_snapshot_captures.sql")
+            if load.unit is not None and load.indicator_score is not None:
+                _indicators(cursor, load.unit, load.indicator_score)
+            if load.digitization is not None:
+                _digitization(cursor, load.digitization)
+            run(cursor, "60_rejected.sql", "61_validation_results.sql", "70_publication.sql")
             result = _outcome(cursor)
             connection.commit()
             return result
@@ -90,7 +106,7 @@ def record_refusal(warehouse: Warehouse, load: Load) -> None:
             "CREATE TEMP TABLE stage_new ON COMMIT DROP AS SELECT snapshot_id::uuid AS snapshot_id FROM stage_snapshot "
             "WHERE snapshot_id::uuid NOT IN (SELECT snapshot_id FROM core.snapshot)"
         )
-        _run(cursor, "60_rejected.sql", "61_validation_results.sql")
+        run(cursor, "60_rejected.sql", "61_validation_results.sql")
         connection.commit()
 
 
@@ -120,46 +136,97 @@ def _facts_with_uuids(facts: pa.Table) -> pa.Table:
     return facts
 
 
+def _indicators(cursor: adbc.Cursor, units: pa.Table, facts: pa.Table) -> None:
+    """Units, facts, totals and restatements of the indicator snapshots of a load."""
+    _units(cursor, units)
+    run(cursor, "40_facts.sql")
+    _refuse_losses(cursor, facts, arrived=cursor.rowcount)
+    run(cursor, "41_totals.sql", "50_restatements.sql")
+
+
+def _digitization(cursor: adbc.Cursor, figures: pa.Table) -> None:
+    """Blocks, figures and restatements of the digitization snapshots of a load; its units are known ones."""
+    run(cursor, "42_digitization_blocks.sql", "43_digitization.sql")
+    _refuse_losses(cursor, figures, arrived=cursor.rowcount)
+    run(cursor, "51_digitization_restatements.sql")
+
+
 def _units(cursor: adbc.Cursor, units: pa.Table) -> None:
     """Bring the dimension up to date, one instant of observation after the other."""
     cursor.execute("CREATE TEMP TABLE stage_unit_now (LIKE staging.unit) ON COMMIT DROP")
     for instant in sorted(pc.unique(units["observed_at"]).to_pylist()):
         cursor.execute("DELETE FROM stage_unit_now")
         cursor.execute(_statement("19_units_to_tell.sql"), (instant,))
-        if _number(cursor, "SELECT count(*) FROM stage_unit_now"):
-            _run(cursor, "20_unit_keys.sql", "21_unit_learn_code.sql", "22_unit_versions.sql")
+        if number(cursor, "SELECT count(*) FROM stage_unit_now"):
+            run(cursor, "20_unit_keys.sql", "21_unit_learn_code.sql", "22_unit_versions.sql")
 
 
 def _refuse_miscounted(load: Load) -> None:
-    """Every snapshot must bring as many facts as it says it publishes."""
-    facts = {
-        row["values"]: row["counts"]
-        for row in pc.value_counts(load.indicator_score["snapshot_id"]).to_pylist()
-    }
-    for snapshot in load.snapshot.select(["snapshot_id", "rows_published"]).to_pylist():
-        brought = facts.get(snapshot["snapshot_id"], 0)
-        if brought != snapshot["rows_published"]:
+    """Every snapshot must bring as many facts as it says, and every block as many units.
+
+    A snapshot says it in ``facts``; where that is not given, each published row is one fact.
+    """
+    facts = _per_snapshot(load.indicator_score) + _per_snapshot(load.digitization)
+    for snapshot in load.snapshot.to_pylist():
+        stated = snapshot.get("facts")
+        stated = snapshot["rows_published"] if stated is None else stated
+        if (brought := facts[snapshot["snapshot_id"]]) != stated:
             raise WarehouseRefused(
-                f"snapshot {snapshot['snapshot_id']} states {snapshot['rows_published']} rows and brings {brought}",
+                f"snapshot {snapshot['snapshot_id']} states {stated} rows and brings {brought}",
                 "run the period again from the start; if it stays so, the reader has lost or doubled rows",
             )
+    windowed = [
+        row["snapshot_id"] for row in load.snapshot.to_pylist() if row.get("period_start") is not None
+    ]
+    _refuse_miscounted_blocks(load, windowed)
+
+
+def _refuse_miscounted_blocks(load: Load, windowed: Sequence[str]) -> None:
+    told = [] if load.digitization_block is None else load.digitization_block.to_pylist()
+    stated = Counter({(row["snapshot_id"], row["block"]): row["units"] for row in told})
+    columns = ["snapshot_id", "block"]
+    rows = [] if load.digitization is None else load.digitization.select(columns).to_pylist()
+    brought = Counter((row["snapshot_id"], row["block"]) for row in rows)
+    wrong = sorted(key for key in {*stated, *brought} if stated[key] != brought[key])
+    silent = sorted(set(windowed) - {row["snapshot_id"] for row in told})
+    if wrong or silent:
+        named = [
+            f"{block} of {name}: {stated[name, block]} told, {brought[name, block]} brought"
+            for name, block in wrong
+        ]
+        named += [f"{name}: no block told" for name in silent]
+        raise WarehouseRefused(
+            f"the blocks of a digitization snapshot do not hold the units they tell ({'; '.join(named)})",
+            "judge the file again from the start; if it stays so, the verdict has lost or doubled units",
+        )
+
+
+def _per_snapshot(facts: pa.Table | None) -> Counter[str]:
+    """How many rows each snapshot brings, by its id."""
+    if facts is None:
+        return Counter()
+    return Counter(
+        {row["values"]: row["counts"] for row in pc.value_counts(facts["snapshot_id"]).to_pylist()}
+    )
 
 
 def _refuse_changes(cursor: adbc.Cursor) -> None:
-    if _number(
+    if number(
         cursor,
         "SELECT count(*) FROM stage_snapshot WHERE snapshot_id::uuid IN (SELECT snapshot_id FROM core.snapshot)",
     ):
         # Left to itself the planner sorts both sides (1 M rows: 5.5 s) where one hash in memory takes 3 s.
         cursor.execute("SET LOCAL enable_mergejoin TO off")
         cursor.execute("SET LOCAL work_mem TO '64MB'")
-        differing = _number(cursor, _statement("unchanged.sql"))
+        differing = number(cursor, "unchanged.sql")
+        differing += number(cursor, "unchanged_digitization.sql")
         cursor.execute("SET LOCAL enable_mergejoin TO DEFAULT")
         cursor.execute("SET LOCAL work_mem TO DEFAULT")
         if differing:
             raise WarehouseRefused(
                 f"{differing} rows differ from the published snapshot of the same id",
-                "the reader gives other rows for the same bytes: raise its version (READER), then run again",
+                "the reader gives other rows for the same bytes: raise its version (READER), then run again; "
+                "of a form or list: where units have become known since, record the file as a new capture",
             )
 
 
@@ -170,11 +237,7 @@ def _refuse_losses(cursor: adbc.Cursor, facts: pa.Table, arrived: int) -> None:
     """
     cursor.execute("SELECT snapshot_id::text FROM stage_new")
     new = {uuid.UUID(row[0]) for row in cursor.fetchall()}
-    staged = sum(
-        line["counts"]
-        for line in pc.value_counts(facts["snapshot_id"]).to_pylist()
-        if uuid.UUID(line["values"]) in new
-    )
+    staged = sum(rows for name, rows in _per_snapshot(facts).items() if uuid.UUID(name) in new)
     if staged != arrived:
         raise WarehouseRefused(
             f"{staged} rows were staged, {arrived} could be resolved to units",
@@ -196,13 +259,15 @@ def _outcome(cursor: adbc.Cursor) -> Published:
     )
 
 
-def _run(cursor: adbc.Cursor, *names: str) -> None:
+def run(cursor: adbc.Cursor, *names: str) -> None:
+    """Run files of ``sql/publish`` in the given order, within the caller's transaction."""
     for name in names:
         cursor.execute(_statement(name))
 
 
-def _number(cursor: adbc.Cursor, statement: str) -> int:
-    cursor.execute(statement)
+def number(cursor: adbc.Cursor, query: str) -> int:
+    """The one number a query gives; the query is SQL, or the name of a file of ``sql/publish``."""
+    cursor.execute(_statement(query) if query.endswith(".sql") else query)
     row: Any = cursor.fetchone()
     return int(row[0])
 

@@ -1,6 +1,12 @@
 CREATE VIEW mart.data_quality AS
 WITH cur AS (
     SELECT s.*, p.previous_period_id FROM core.current_snapshot s JOIN core.period p USING (period_id)
+), files AS (
+    SELECT s.* FROM core.snapshot s
+    WHERE s.snapshot_id IN (SELECT d.snapshot_id FROM core.current_digitization d WHERE d.speaks)
+), spoken AS (
+    SELECT province_code, period_id, snapshot_id, provisional, period_start FROM cur
+    UNION ALL SELECT province_code, period_id, snapshot_id, provisional, period_start FROM files
 ), members AS (
     SELECT cur.snapshot_id, f.unit_id
     FROM cur JOIN core.indicator_score f USING (snapshot_id)
@@ -12,7 +18,7 @@ WITH cur AS (
 )
 SELECT s.province_code, s.period_id, 'check' AS kind, v.rule AS subject, v.severity, v.state,
        v.observed, v.expected, v.detail_vi, s.snapshot_id
-FROM cur s JOIN ops.validation_result v USING (snapshot_id)
+FROM spoken s JOIN ops.validation_result v USING (snapshot_id)
 UNION ALL
 SELECT s.province_code, s.period_id, 'flag', f.indicator_code || ' ' || f.quality_flag, 'info', 'warned',
        count(*)::text, NULL,
@@ -27,13 +33,20 @@ SELECT s.province_code, s.period_id, 'group', g, 'fail', 'failed', 'thiếu', '�
 FROM cur s CROSS JOIN LATERAL unnest(s.missing_groups) AS g
 UNION ALL
 SELECT s.province_code, s.period_id, 'provisional', s.period_id, 'warn', 'warned', NULL, NULL,
-       'Số liệu tạm: đọc khi kỳ chưa kết thúc.', s.snapshot_id
-FROM cur s WHERE s.provisional
+       CASE WHEN s.period_start IS NULL THEN 'Số liệu tạm: đọc khi kỳ chưa kết thúc.'
+            ELSE 'Số liệu tạm: nhận khi kỳ số liệu chưa kết thúc.' END, s.snapshot_id
+FROM spoken s WHERE s.provisional
 UNION ALL
 SELECT s.province_code, s.period_id, 'quarantine', q.rule, q.severity, CASE q.severity WHEN 'fail' THEN 'failed' ELSE 'warned' END,
        count(*)::text, '0', count(*) || ' giá trị bị giữ lại, không đưa vào kho: ' || min(q.message_vi), s.snapshot_id
-FROM cur s JOIN quarantine.rejected_row q USING (snapshot_id)
+FROM spoken s JOIN quarantine.rejected_row q USING (snapshot_id)
 GROUP BY s.province_code, s.period_id, s.snapshot_id, q.rule, q.severity
+UNION ALL
+SELECT s.province_code, s.period_id, 'block', b.block, 'warn', 'warned', b.units::text, b.expected_units::text,
+       'Khối ' || CASE b.block WHEN 'department' THEN 'sở, ban, ngành' WHEN 'land_office' THEN 'văn phòng đăng ký đất đai'
+                              WHEN 'district' THEN 'cấp huyện' ELSE 'cấp xã' END
+       || ' chưa đủ đơn vị; còn thiếu: ' || array_to_string(b.missing_units, '; ') || '.', s.snapshot_id
+FROM files s JOIN core.current_digitization b ON b.snapshot_id = s.snapshot_id AND b.speaks AND NOT b.complete
 UNION ALL
 SELECT s.province_code, s.period_id, 'missing_unit', coalesce(u.unit_code, u.name), 'warn', 'warned', 'không có', b.before_period,
        u.name || ' có trong kỳ ' || b.before_period || ' nhưng không có trong kỳ này.', s.snapshot_id
@@ -54,11 +67,11 @@ SELECT s.province_code, s.period_id, 'new_unit', s.province_code, 'info', 'passe
 FROM cur s JOIN members m USING (snapshot_id)
 WHERE NOT EXISTS (SELECT FROM before b WHERE b.snapshot_id = s.snapshot_id)
 GROUP BY s.province_code, s.period_id, s.snapshot_id;
-COMMENT ON VIEW mart.data_quality IS 'Everything a reader must know before trusting the current snapshot, one line a matter: checks with their verdict, provisional flags of the portal, refused groups and rows, units that came or went since the previous like period. detail_vi is the sentence for documents.';
+COMMENT ON VIEW mart.data_quality IS 'Everything a reader must know before trusting a current snapshot (of the portal, or of a digitization form or list: see source in mart.snapshots), one line a matter: checks with their verdict, provisional flags of the portal, refused groups and rows, blocks that are not whole, units that came or went since the previous like period. detail_vi is the sentence for documents.';
 COMMENT ON COLUMN mart.data_quality.province_code IS 'H-code; VN for the national ranking.';
 COMMENT ON COLUMN mart.data_quality.period_id IS 'Portal period.';
-COMMENT ON COLUMN mart.data_quality.kind IS 'check, flag, group, provisional, quarantine, missing_unit or new_unit.';
-COMMENT ON COLUMN mart.data_quality.subject IS 'Rule, indicator and flag, group, period or unit the line is about.';
+COMMENT ON COLUMN mart.data_quality.kind IS 'check, flag, group, block, provisional, quarantine, missing_unit or new_unit.';
+COMMENT ON COLUMN mart.data_quality.subject IS 'Rule, indicator and flag, group, block, period or unit the line is about.';
 COMMENT ON COLUMN mart.data_quality.severity IS 'fail, warn or info.';
 COMMENT ON COLUMN mart.data_quality.state IS 'passed, warned or failed.';
 COMMENT ON COLUMN mart.data_quality.observed IS 'What was seen.';

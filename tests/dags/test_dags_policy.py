@@ -16,7 +16,13 @@ import pytest
 from etl.settings import PROJECT_ROOT
 
 DAGS = PROJECT_ROOT / "dags"
-EXPECTED = {"ingest_national_portal", "monthly_report"}
+EXPECTED = {
+    "housekeeping",
+    "ingest_inbox",
+    "ingest_national_portal",
+    "monthly_report",
+    "provincial_digitization",
+}
 HEAVY = {
     "pandas",
     "numpy",
@@ -45,7 +51,7 @@ for dag_id, dag in bag.dags.items():
             task.task_id: {
                 "owner": task.owner, "retries": task.retries, "pool": task.pool,
                 "upstream": sorted(task.upstream_task_ids),
-                "outlets": [asset.name for asset in task.outlets],
+                "outlets": [asset.name for asset in task.outlets], "rule": str(task.trigger_rule),
             }
             for task in dag.tasks
         },
@@ -129,6 +135,28 @@ def test_the_report_is_started_by_the_snapshot_that_publishing_emits(bag: dict[s
     assert bag["dags"]["ingest_national_portal"]["tasks"]["publish"]["outlets"] == ["province_snapshot"]
     assert "Asset" in bag["dags"]["monthly_report"]["schedule"]
     assert bag["dags"]["monthly_report"]["tasks"]["appendix"]["outlets"] == ["appendix_workbook"]
+
+
+def test_a_file_goes_from_the_inbox_to_its_receipt_whatever_happens(bag: dict[str, Any]) -> None:
+    dag = bag["dags"]["ingest_inbox"]
+    order = ["await_files", "take_in.receive", "take_in.validate", "take_in.publish", "take_in.answer"]
+    for before, after in itertools.pairwise(order):
+        assert before in dag["tasks"][after]["upstream"]
+    assert set(dag["tasks"]) == set(order)
+    assert dag["tasks"]["take_in.answer"]["rule"] == "all_done"
+    assert dag["tasks"]["take_in.publish"]["outlets"] == ["digitization_snapshot"]
+    assert dag["schedule"] == "ContinuousTimetable"
+
+
+def test_the_digitization_form_is_started_by_what_the_inbox_emits(bag: dict[str, Any]) -> None:
+    dag = bag["dags"]["provincial_digitization"]
+    assert "Asset" in dag["schedule"]
+    assert dag["tasks"]["form"]["outlets"] == ["digitization_form"]
+
+
+def test_nothing_but_sweeping_starts_by_the_clock(bag: dict[str, Any]) -> None:
+    timed = {name for name, dag in bag["dags"].items() if "Cron" in dag["schedule"]}
+    assert timed == {"housekeeping"}
 
 
 def test_parsing_the_dags_loads_nothing_heavy(bag: dict[str, Any]) -> None:
@@ -230,6 +258,14 @@ def test_dag_files_are_short() -> None:
     del lengths["in_process.py"]
     assert len(lengths) == len(EXPECTED)
     assert max(lengths.values()) <= 95, lengths
+
+
+def test_plugins_know_etl_and_nothing_of_the_dags() -> None:
+    files = sources("plugins")
+    assert files
+    for path in files:
+        assert not imports(path, top_level=False) & {"dags", "orchestration"}, path
+        assert not imports(path, top_level=True) & HEAVY, path
 
 
 def test_no_data_check_hides_in_an_assert() -> None:

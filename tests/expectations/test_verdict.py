@@ -329,7 +329,13 @@ def test_a_restated_sample_month_is_published_with_a_warning(
 def suite_of(table: str, **line: Any) -> tuple[Suite, ...]:
     item = {"rule": "r", "severity": "fail", "title_vi": "Phải đúng.", **line}
     return (
-        Suite(name="made_up", table=table, row_level=table == "scores", expectations=(Expectation(**item),)),
+        Suite(
+            name="made_up",
+            judges="indicators",
+            table=table,
+            row_level=table == "scores",
+            expectations=(Expectation(**item),),
+        ),
     )
 
 
@@ -376,7 +382,7 @@ def test_two_lines_of_one_name_are_refused(tmp_path: Path) -> None:
     line = text[text.index("  - {") :]
     (tmp_path / "twice.yml").write_text(text + line, encoding="utf-8")
     with pytest.raises(Terminal, match=r"(?s)twice\.yml.*two lines share the rule units_sum_to_province"):
-        load_suites(tmp_path)
+        load_suites(folder=tmp_path)
 
 
 def test_data_docs_are_written_where_asked(valid: Any, pronounce: Pronounce, docs_folder: Path) -> None:
@@ -411,19 +417,21 @@ def test_suites_are_read_from_files_and_a_broken_one_is_named(tmp_path: Path) ->
     assert [suite.name for suite in load_suites()] == [
         path.stem for path in sorted(EXPECTATIONS_DIR.glob("*.yml"))
     ]
-    for place, content in enumerate(("", "[", "table: x", "table: x\nrow_level: 1\nexpectations: {}", "- 1")):
+    for place, content in enumerate(
+        ("", "[", "table: x", "table: x\njudges: indicators\nrow_level: 1\nexpectations: {}", "- 1")
+    ):
         folder = tmp_path / str(place)
         folder.mkdir()
         (folder / "broken.yml").write_text(content, encoding="utf-8")
         with pytest.raises(Terminal, match=r"broken\.yml cannot be read"):
-            load_suites(folder)
+            load_suites(folder=folder)
     (tmp_path / "empty").mkdir()
     with pytest.raises(Terminal, match="no suite in"):
-        load_suites(tmp_path / "empty")
+        load_suites(folder=tmp_path / "empty")
 
 
 def test_every_row_level_line_tells_a_person_which_field_and_what() -> None:
-    lines = [item for suite in load_suites() if suite.row_level for item in suite.expectations]
+    lines = [item for suite in load_suites("indicators") if suite.row_level for item in suite.expectations]
     assert len(lines) >= 16
     for item in lines:
         # null_misplaced is derived: it holds the names of the fields that are missing

@@ -1,0 +1,284 @@
+"""From a list's text to values: codes, days, statuses, flags.
+
+Most of a list is written one way, so the scan reads that way in its stream (``quick``), and only rows that
+it could not read are read again in every other way the offices write (``finish``). What then still stands
+there unread is marked, not dropped: the row rules refuse it by name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from etl.sources.dossier_list.columns import DATES, FLAGS
+from etl.sources.dossier_list.scan import BEYOND
+from etl.validate.rows import UNREADABLE
+
+RAW = "raw:{}"
+MOMENT = pl.Datetime("us")
+# Widest first; zone-aware ones are turned into Vietnam's time. Day before month, as Vietnam writes it.
+FORMATS = (
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d",
+    "%d-%m-%Y %H:%M:%S",
+    "%d-%m-%Y",
+    "%H:%M:%S %d/%m/%Y",
+    "%H:%M %d/%m/%Y",
+)
+_ZONED = "%Y-%m-%dT%H:%M:%S%.f%#z"
+# A year of two digits would be read as the year 26.
+_FIRST_YEAR, _LAST_YEAR = 2000, 2099
+
+# Folded texts (lower case, no marks, letters and digits only) to values: domain brief, source 4b.
+STATUSES: Mapping[str, int] = {
+    "moidangky": 1,
+    "duoctiepnhan": 2,
+    "datiepnhan": 2,
+    "khongduoctiepnhan": 3,
+    "khongtiepnhan": 3,
+    "tuchoitiepnhan": 3,
+    "dangxuly": 4,
+    "danggiaiquyet": 4,
+    "yeucaubosung": 5,
+    "yeucaubosunggiayto": 5,
+    "chobosung": 5,
+    "yeucauthuchiennghiavutaichinh": 6,
+    "yeucaunghiavutaichinh": 6,
+    "congdanrut": 7,
+    "congdanyeucaurut": 7,
+    "congdanyeucauruthoso": 7,
+    "ruthoso": 7,
+    "dungxuly": 8,
+    "tamdungxuly": 8,
+    "daxulyxong": 9,
+    "daxuly": 9,
+    "dagiaiquyet": 9,
+    "datraketqua": 10,
+    "datra": 10,
+} | {str(number): number for number in range(1, 11)}
+CHANNELS: Mapping[str, int] = {
+    "1": 1,
+    "tructiep": 1,
+    "noptructiep": 1,
+    "2": 2,
+    "tructuyen": 2,
+    "noptructuyen": 2,
+    "online": 2,
+    "3": 3,
+    "buuchinh": 3,
+    "buuchinhcongich": 3,
+    "quabuuchinh": 3,
+    "quabuudien": 3,
+}
+_YES, _NO = ("1", "true", "co", "yes", "y"), ("0", "false", "khong", "no", "n")
+# In a column of marks an empty cell means "no"; anywhere else it means nothing.
+_MARKS = ("x", "v", "✓", "✔", "☑")
+_BOOLEANS: Mapping[str, bool] = dict.fromkeys((*_YES, *_MARKS), True) | dict.fromkeys(_NO, False)
+# What databases write for an empty cell.
+_EMPTY = ("", "null")
+
+_STEM = re.compile(r"^(?P<unit>(?:\d{3}(?:\.\d{2,3}){2}\.)?[A-Z]\d{2}(?:\.\d{1,4})*)-(?P<day>\d{6})-$")
+_LONGEST_NUMBER = 10
+_DIGITS = "0123456789"
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How a list writes its days (field to format) and which flag columns are columns of marks."""
+
+    formats: Mapping[str, str]
+    marked: frozenset[str] = frozenset()
+
+
+def writing_of(sample: pl.DataFrame) -> Writing:
+    """Look at the first rows (text columns by field): the format that reads most of each date column."""
+    formats = {}
+    for name in DATES:
+        if name in sample.columns:
+            texts = sample[name].str.strip_chars()
+            formats[name] = max(FORMATS, key=lambda each: _moments(texts, each).count())
+    marked = {
+        name
+        for name in FLAGS
+        if name in sample.columns
+        and (values := set(sample[name].str.strip_chars().str.to_lowercase().drop_nulls()) - {""})
+        and values <= set(_MARKS)
+    }
+    return Writing(formats, frozenset(marked))
+
+
+def quick(fields: Sequence[str], writing: Writing) -> list[pl.Expr]:
+    """What the scan computes in its stream: every field as value, and its text beside it."""
+    made: list[pl.Expr] = [pl.col(name).alias(RAW.format(name)) for name in fields]
+    for name in fields:
+        text = pl.col(name)
+        if name in DATES:
+            made.append(text.str.to_datetime(writing.formats[name], strict=False, time_unit="us", cache=False))
+        elif name in FLAGS:
+            made.append(pl.when(text == "1").then(True).when(text == "0").then(False).alias(name))
+        elif name in ("status", "channel"):
+            made.append(text.cast(pl.Int8, strict=False))
+        elif name == "code":
+            made += [text, text.str.strip_chars_end(_DIGITS).alias("stem")]
+        else:
+            made.append(text)
+    return [*made, pl.col(BEYOND)]
+
+
+def finish(batch: pl.DataFrame, fields: Sequence[str], writing: Writing) -> pl.DataFrame:
+    """Read again what ``quick`` could not, and mark what nobody can read (``<field>_unreadable``)."""
+    made: list[pl.Series] = []
+    for name in fields:
+        if name in ("code", "unit_code"):
+            continue
+        values, texts = batch[name], batch[RAW.format(name)]
+        if name in DATES:
+            values = _in_reach(values)
+        elif name == "status":
+            values = values.set(~values.is_between(1, 10), None)
+        elif name == "channel":
+            values = values.set(~values.is_between(1, 3), None)
+        unread = texts.is_not_null() & values.is_null()
+        if unread.any():
+            values, unread = _read_again(name, values, texts, unread)
+        if name in writing.marked:
+            values = values.set(values.is_null() & ~unread, False)
+        made += [values.rename(name), unread.rename(UNREADABLE.format(name))]
+    return batch.with_columns(made)
+
+
+def _read_again(
+    name: str, values: pl.Series, texts: pl.Series, unread: pl.Series
+) -> tuple[pl.Series, pl.Series]:
+    places = unread.arg_true()
+    again = texts.gather(places).str.strip_chars()
+    blank = again.str.to_lowercase().is_in(_EMPTY)
+    if name in DATES:
+        read = _in_reach(_any_moment(again))
+    else:
+        table: Mapping[str, Any] = (
+            STATUSES if name == "status" else CHANNELS if name == "channel" else _BOOLEANS
+        )
+        read = _folded(again).replace_strict(table, default=None, return_dtype=values.dtype)
+    values = values.scatter(places, read)
+    return values, unread.scatter(places, read.is_null() & ~blank)
+
+
+def _folded(texts: pl.Series) -> pl.Series:
+    """Lower case, without marks, letters and digits only; a cell's check mark stays."""
+    plain = texts.str.to_lowercase().str.normalize("NFD").str.replace_all("đ", "d", literal=True)
+    return plain.str.replace_all(r"\.0$|[^a-z0-9✓✔☑]", "")
+
+
+def _any_moment(texts: pl.Series) -> pl.Series:
+    read = pl.Series(texts.name, [None] * 0, dtype=MOMENT).extend_constant(None, texts.len())
+    for each in FORMATS:
+        left = read.is_null() & texts.is_not_null()
+        if not left.any():
+            return read
+        read = read.zip_with(~left, _moments(texts, each))
+    zoned = texts.str.to_datetime(_ZONED, strict=False, time_unit="us")
+    local = zoned.dt.convert_time_zone("Asia/Ho_Chi_Minh").dt.replace_time_zone(None)
+    return read.zip_with(read.is_not_null(), local)
+
+
+def _moments(texts: pl.Series, pattern: str) -> pl.Series:
+    return _in_reach(texts.str.to_datetime(pattern, strict=False, time_unit="us", cache=False))
+
+
+def _in_reach(moments: pl.Series) -> pl.Series:
+    first, last = moments.dt.year().min(), moments.dt.year().max()
+    if first is None or (first >= _FIRST_YEAR and last <= _LAST_YEAR):
+        return moments
+    return moments.set(~moments.dt.year().is_between(_FIRST_YEAR, _LAST_YEAR), None)
+
+
+class Units:
+    """What a dossier code's beginning says: the unit it belongs to (longest known prefix), and its day."""
+
+    def __init__(self, province_code: str, known: Sequence[str]) -> None:
+        self.codes = sorted(set(known))
+        self.kind = pl.Enum(self.codes)
+        self._province = province_code
+        self._known = frozenset(self.codes)
+        self._seen: dict[str, str | None] = {}
+
+    def read_codes(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """Adds ``unit``, ``unit_known``, ``code_of_province``, ``code_well_formed``, ``code_day``.
+
+        Each looks at the distinct beginnings only (``H44.100-261008-``: a few thousand in a million rows).
+        """
+        made = self._beginnings(batch)
+        wrong = batch["code"].is_not_null() & ~made["code_well_formed"].fill_null(False)
+        if wrong.any():
+            tidy = batch["code"].str.strip_chars().str.to_uppercase()
+            codes = batch["code"].zip_with(~wrong, tidy)
+            codes = codes.set(codes == "", None)
+            stems = codes.str.strip_chars_end(_DIGITS).rename("stem")
+            batch = batch.with_columns(codes.rename("code"), stems)
+            made = self._beginnings(batch)
+        return batch.drop("stem").with_columns(made.get_columns())
+
+    def _beginnings(self, batch: pl.DataFrame) -> pl.DataFrame:
+        stems = batch.select(pl.col("stem").unique()).drop_nulls()
+        parts = stems.with_columns(
+            pl.col("stem").str.extract_groups(_STEM.pattern).struct.unnest()
+        ).with_columns(("20" + pl.col("day")).str.to_date("%Y%m%d", strict=False).alias("code_day"))
+        units = parts["unit"].unique().drop_nulls().to_list()
+        table = pl.DataFrame(
+            {
+                "unit": units,
+                "known": pl.Series([self._unit(each) for each in units], dtype=self.kind),
+                "code_of_province": pl.Series([self._is_ours(each) for each in units], dtype=pl.Boolean),
+            },
+            schema_overrides={"unit": pl.String},
+        )
+        table = parts.join(table, on="unit", how="left").select(
+            "stem",
+            pl.col("known").alias("unit"),
+            pl.col("code_of_province"),
+            (pl.col("known").is_not_null() | ~pl.col("code_of_province")).alias("unit_known"),
+            pl.col("code_day"),
+            pl.col("code_day").is_not_null().alias("beginning"),
+        )
+        digits = pl.col("code").str.len_bytes() - pl.col("stem").str.len_bytes()
+        return (
+            batch.select("code", "stem")
+            .join(table, on="stem", how="left", maintain_order="left")
+            .select(
+                "unit",
+                "unit_known",
+                "code_of_province",
+                (pl.col("beginning") & digits.is_between(1, _LONGEST_NUMBER)).alias("code_well_formed"),
+                "code_day",
+            )
+        )
+
+    def _unit(self, text: str) -> str | None:
+        """The unit whose code is the longest beginning of ``text``, cut at its dots."""
+        if text not in self._seen:
+            self._seen[text] = next((each for each in _beginnings_of(text) if each in self._known), None)
+        return self._seen[text]
+
+    def _is_ours(self, text: str) -> bool:
+        return _plain(text).split(".")[0] == self._province or text.split(".")[-1] == self._province
+
+
+def _plain(code: str) -> str:
+    """``000.00.00.H44`` is H44 (domain brief, section 5)."""
+    return code.removeprefix("000.00.00.")
+
+
+def _beginnings_of(code: str) -> list[str]:
+    pieces = _plain(code).split(".")
+    return [code, *(".".join(pieces[:count]) for count in range(len(pieces), 0, -1))]
