@@ -39,7 +39,11 @@ def product(home: Path, name: str) -> None:
     kind, opener = ("csv", _scan) if name.endswith("csv") else ("parquet", open_parquet)
     with watch.phase("compare"):
         comparison = compare_lists(
-            home / f"provincial.{kind}", home / f"portal.{kind}", window=None, open_list=opener
+            home / f"provincial.{kind}",
+            home / f"portal.{kind}",
+            window=None,
+            open_list=opener,
+            work=home / "work",
         )
     report(watch, findings=comparison.findings.num_rows, in_both=comparison.in_both)
     _keep(comparison.findings, home, name)

@@ -122,3 +122,22 @@ class FileRefused(Terminal):
         self.message_vi = message_vi
         self.remedy_vi = remedy_vi
         self.locator = locator
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are pickled by their positional arguments; the named ones must come along.
+        return _file_refused, (
+            self.message,
+            self.remedy,
+            self.rule,
+            self.message_vi,
+            self.remedy_vi,
+            self.locator,
+        )
+
+
+def _file_refused(
+    message: str, remedy: str, rule: str, message_vi: str, remedy_vi: str, locator: str | None
+) -> FileRefused:
+    return FileRefused(
+        message, remedy, rule=rule, message_vi=message_vi, remedy_vi=remedy_vi, locator=locator
+    )

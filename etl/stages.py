@@ -233,7 +233,9 @@ def deliver_digitization(
     warehouse = ready_warehouse(settings)
     with stage_run(warehouse, "deliver", "digitization_form", province.code, period_id, clock) as run:
         require_digitization(warehouse, province.code, window)
-        path = write_digitization(warehouse, province, window, settings.deliverables_dir)
+        path = write_digitization(
+            warehouse, province, window, settings.deliverables_dir, forms_dir=settings.forms_dir
+        )
         run.message = path.name
     return path
 

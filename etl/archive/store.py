@@ -82,12 +82,14 @@ class Archive:
         """Keep ``content`` and return its SHA-256. The same bytes are kept once."""
         digest = hashlib.sha256(content).hexdigest()
         path = self.object_path(digest)
+        self._make()
         if not path.exists():
             _write_once(path, [content])
         return digest
 
     def put_file(self, path: Path) -> str:
         """Keep a file's bytes, read in pieces (lists run to gigabytes), and return their SHA-256."""
+        self._make()
         with path.open("rb") as source:
             digest = hashlib.file_digest(source, "sha256").hexdigest()
             target = self.object_path(digest)
@@ -148,6 +150,10 @@ class Archive:
                 path.unlink()
                 gone.append(digest)
         return gone
+
+    def _make(self) -> None:
+        """The archive's own folder, for its owner only: handed-in lists hold personal data."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _tombstone(self, digest: str) -> Path:
         return self.object_path(digest).with_suffix(".expired")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import pyarrow as pa
@@ -81,7 +81,7 @@ def build_receipt(
     if checked:
         state = "checked"
     elif refusal is None and published is not None:
-        state = "accepted" if published["new"] else "already_known"
+        state = "accepted" if published["new"] or published["withheld"] else "already_known"
     if checked and refusal is None and verdict is not None and verdict.state == "failed":
         refusal = refusal_of(ValidationFailed("", ""))
     window = named_window(reading.first, reading.last) if reading is not None else None
@@ -117,7 +117,8 @@ def build_receipt(
         said |= {"rows_published": 0, "rows_quarantined": said["rows_read"] - said["rows_ignored"]}
     if published is not None:
         said["snapshot_id"] = published["snapshot_id"]
-        said["notes_vi"] = (*said.get("notes_vi", ()), *published["notes_vi"], *_fate(published))
+        said["withheld"] = published["withheld"]
+        said["notes_vi"] = (*said.get("notes_vi", ()), *published["notes_vi"])
     return Receipt(
         file_name=claim.file_name,
         sha256=claim.sha256,
@@ -130,12 +131,6 @@ def build_receipt(
         refusal=Reason(**refusal) if refusal is not None else None,
         **said,
     )
-
-
-def _fate(published: Told) -> Sequence[str]:
-    if published["withheld"]:
-        return ("Kỳ này đã có số liệu đầy đủ hơn đang có hiệu lực; tệp này được lưu nhưng không thay thế.",)
-    return ()
 
 
 def _checks(verdict: DigitizationVerdict) -> tuple[Check, ...]:

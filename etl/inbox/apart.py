@@ -1,6 +1,6 @@
 """A reader in a process of its own, with bounds on memory and time: a bad file ends that process and no other.
 
-``run_apart`` starts ``python -m etl.inbox.apart`` (0.1 s before the reader's own imports), hands
+``run_apart`` starts ``python -m etl.inbox.apart`` (0.06 s before the reader's own imports), hands
 it a function's name and a JSON argument, and gets JSON back. What is limited, and by what:
 
 - memory: the parent looks at the child's own pages every 20 ms (``RssAnon`` + ``RssShmem``; pages

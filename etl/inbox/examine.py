@@ -19,7 +19,7 @@ from etl.sources.bundle import Bundle, manifest_bytes, snapshot_id
 from etl.sources.digitization import DigitizationReading
 from etl.validate.digitization import DigitizationVerdict, judge_digitization
 from etl.warehouse.engine import Warehouse
-from etl.warehouse.known import previous_digitization, unit_directory
+from etl.warehouse.known import idle_units, previous_digitization, unit_directory
 
 SERIES = "digitization"
 # Stands as the address of sample files' captures: invented figures never pass for an office's.
@@ -92,6 +92,7 @@ def judge_reading(
         max_missing_unit_share=settings.max_missing_unit_share,
         max_quarantined_share=settings.max_quarantined_share,
         previous=previous_digitization(warehouse, province.code, window),
+        idle_units=idle_units(warehouse, province.code, window),
         data_docs_dir=data_docs_dir,
     )
 

@@ -149,10 +149,11 @@ def _text_tables(told: Told) -> list[str]:
             for sentence in sentences:
                 lines += _wrapped(sentence, "    ", "  - ")
     if told.refusals:
-        lines += ["", "Giá trị không nhận"]
+        lines += ["", "Giá trị cần sửa"]
         for sheet, row, column, value, message, _ in told.refusals:
             place = ", ".join(part for part in (sheet, f"dòng {row}" if row else "", column) if part)
-            lines += _wrapped(f"{place}: «{value}». {message}", "    ", "  - ")
+            told_value = f" «{value}»." if value else ""
+            lines += _wrapped(f"{place}:{told_value} {message}", "    ", "  - ")
         if told.refusals_more:
             lines.append(f"  … và {told.refusals_more} giá trị nữa (đủ trong tệp .receipt.json)")
     return lines

@@ -44,7 +44,8 @@ class Figures:
 
 @dataclass(frozen=True)
 class Refusal:
-    """One cell or row that was not taken. ``column`` is a measure's code or the file's own heading, ``letter``
+    """One cell or row that was not taken (``severity`` fail), or was taken and must be looked at (warn).
+    ``column`` is a measure's code or the file's own heading, ``letter``
     the sheet's column letter where one cell is meant; ``value`` as the file has it, None where the cell is
     blank or the value must not be shown. ``locator`` as the warehouse keeps it."""
 
@@ -56,6 +57,7 @@ class Refusal:
     letter: str | None = None
     value: str | None = None
     locator: str | None = None
+    severity: str = "fail"
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,8 @@ class Receipt:
     @property
     def partly(self) -> bool:
         """Taken, or fit to be taken, but for some rows."""
-        return self.refusal is None and bool(self.refusals or self.rows_quarantined)
+        held = any(one.severity == "fail" for one in self.refusals)
+        return self.refusal is None and (held or bool(self.rows_quarantined))
 
 
 def refusals_of(rejected: pa.Table) -> tuple[Refusal, ...]:
@@ -141,11 +144,14 @@ def refusals_of(rejected: pa.Table) -> tuple[Refusal, ...]:
             column=row["column_name"],
             value=row["value"],
             locator=row["locator"],
+            severity=row["severity"] or "fail",
             sheet=place.sheet,
             row=place.row,
             letter=None if place.letter == FIRST_COLUMN else place.letter,
         )
-        for row in rejected.select(["locator", "column_name", "value", "rule", "message_vi"]).to_pylist()
+        for row in rejected.select(
+            ["locator", "column_name", "value", "rule", "severity", "message_vi"]
+        ).to_pylist()
         for place in [locate(row["locator"] or "")]
     )
 

@@ -20,6 +20,7 @@ from etl.sources.digitization import LIST_SOURCE, MEASURES
 # Page and terminal list so many refused cells (about six sheets of paper) and say how many more; JSON has all.
 REFUSALS_SHOWN = 200
 _UNITS_NAMED = 30
+_LONGEST_OBSERVED = 300
 LONGEST_FILE_NAME, LONGEST_VALUE, LONGEST_TEXT = 160, 80, 700
 
 # Format, private use, surrogate, unassigned, line and paragraph separators: nothing a reader would see.
@@ -116,7 +117,7 @@ def tell(receipt: Receipt) -> Told:
         steps=_steps(receipt),
         reason=_reason(receipt),
         reason_rule=shown(receipt.refusal.rule) if receipt.refusal else "",
-        refusals=tuple(_refused(one, _fields(receipt)) for one in receipt.refusals[:REFUSALS_SHOWN]),
+        refusals=tuple(_refused(one, _fields(receipt)) for one in _in_place(receipt)[:REFUSALS_SHOWN]),
         refusals_more=max(0, len(receipt.refusals) - REFUSALS_SHOWN),
         facts=_facts(receipt),
         rows=_rows(receipt),
@@ -139,7 +140,7 @@ def tell(receipt: Receipt) -> Told:
 
 
 def _headline(receipt: Receipt) -> tuple[Tone, str, str]:
-    held = receipt.rows_quarantined or len(receipt.refusals)
+    held = receipt.rows_quarantined or sum(one.severity == "fail" for one in receipt.refusals)
     lacking = sum(len(block.missing_units) for block in receipt.blocks)
     nothing = "Không có số liệu nào của tệp này được đưa vào kho số liệu."
     trial = receipt.state == "checked"
@@ -201,8 +202,10 @@ def _usual_steps(receipt: Receipt) -> tuple[str, ...]:
         steps.append("Bổ sung số liệu của các đơn vị còn thiếu (nêu ở mục “Đơn vị”).")
     if steps:
         steps.append("Nộp lại cả tệp, không chỉ các dòng đã sửa; bản mới thay cho bản cũ.")
-    if receipt.checks:
+    if receipt.checks or any(one.severity == "warn" for one in receipt.refusals):
         steps.append("Xem lại các cảnh báo; nếu số liệu đúng như vậy thì không phải làm gì thêm.")
+    if receipt.state == "checked" and not steps:
+        steps.append("Nộp tệp này vào thư mục tiếp nhận.")
     return tuple(steps) or ("Không phải làm gì thêm.",)
 
 
@@ -218,6 +221,11 @@ def _reason(receipt: Receipt) -> str | None:
     return reason
 
 
+def _in_place(receipt: Receipt) -> list[Refusal]:
+    """As a person goes through the file: by sheet, then by row; what was taken all the same comes last."""
+    return sorted(receipt.refusals, key=lambda one: (one.severity == "warn", one.sheet or "", one.row or 0))
+
+
 def _fields(receipt: Receipt) -> Mapping[str, str]:
     of_list = (receipt.layout or "").startswith(LIST_SOURCE)
     return MEASURE_NAMES | _FIELDS | (_DOSSIER_FIELDS if of_list else {})
@@ -228,9 +236,10 @@ def _refused(one: Refusal, fields: Mapping[str, str]) -> tuple[str, str, str, st
     if one.letter:
         column = f"{one.letter}: {column}" if column else one.letter
     row = str(one.row) if one.row is not None else shown(one.locator or "", LONGEST_VALUE)
-    value = "(ô trống)" if one.value is None else shown(one.value, LONGEST_VALUE)
+    value = "" if one.value is None else shown(one.value, LONGEST_VALUE)
+    message = ("" if one.severity == "fail" else "Vẫn nhận, cần xem lại: ") + shown(one.message_vi)
     return (
-        shown(one.sheet or "", LONGEST_VALUE), row, column, value, shown(one.message_vi), shown(one.rule)
+        shown(one.sheet or "", LONGEST_VALUE), row, column, value, message, shown(one.rule)
     )  # fmt: skip
 
 
@@ -291,11 +300,11 @@ def _figure(value: int | None) -> str:
 
 def _observed(observed: str | None, expected: str | None) -> str:
     told = [
-        f"{words} {shown(value, LONGEST_VALUE)}"
+        f"{words}: {shown(value, _LONGEST_OBSERVED)}"
         for words, value in (("thấy", observed), ("yêu cầu", expected))
         if value
     ]
-    return f" ({', '.join(told)})" if told else ""
+    return f" ({'; '.join(told)})" if told else ""
 
 
 def _foot(receipt: Receipt) -> str:

@@ -110,7 +110,7 @@ class Tally:
             columns=columns,
             hidden_rows=tuple(sorted(row for row in self._hidden_rows if row <= rows)),
             hidden_columns=tuple(sorted(hidden_columns)),
-            merged=tuple(_cut(self._merged, rows, columns)),
+            merged=tuple(_cut(sorted(self._merged), rows, columns)),
             formulas=self._formulas,
             formulas_without_value=tuple(self._without_value),
         )

@@ -7,10 +7,12 @@ import itertools
 import json
 import math
 import re
+import struct
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
+import pyarrow as pa
 
 from etl.errors import FileRefused
 from etl.inbox.limits import MIB, Limits
@@ -71,14 +73,15 @@ def inspect_text(handle: BinaryIO, limits: Limits, seen: Callable[[bytes], objec
     if not beginning(first) and len(first) < _CHUNK:
         raise refusal("guard.empty", size=len(first))
     chunks: Iterator[bytes] = itertools.chain([first], iter(lambda: handle.read(_CHUNK), b""))
-    lines = _Lines(limits)
-    tail = b""
-    for text in _decoded(chunks, encoding, seen):
-        if b"|" in text and (found := _DDE.search(tail + text)):
-            line = lines.line - tail.count(b"\n") + (tail + text).count(b"\n", 0, found.end())
+    text, length, tail = _Text(chunks, encoding, seen), 0, b""
+    for piece in text:
+        if b"|" in piece and (found := _DDE.search(tail + piece)):
+            line = text.line - tail.count(b"\n") + (tail + piece).count(b"\n", 0, found.end())
             raise refusal("guard.dde", locator=f"line {line}", where=(f"line {line}", f"Dòng {line}"))
-        lines.feed(text)
-        tail = text[-_DDE_OVERLAP:]
+        if text.line <= _HEADER_LINES:
+            _check_width(piece, text.line, limits)
+        length = _check_length(piece, length, text.line, limits)
+        tail = piece[-_DDE_OVERLAP:]
     return encoding
 
 
@@ -91,7 +94,7 @@ def inspect_json(handle: BinaryIO, size: int, limits: Limits, seen: Callable[[by
     encoding = encoding_of(raw)
     if encoding == "utf-32":
         raise refusal("guard.encoding", position=1, line=1)
-    body = b"".join(_decoded(iter([raw]), encoding, seen))
+    body = b"".join(_Text(iter([raw]), encoding, seen))
     bare = _JSON_STRING.sub(b"", body)
     depth = _depth(bare)
     if depth > limits.max_json_depth:
@@ -113,59 +116,90 @@ def inspect_json(handle: BinaryIO, size: int, limits: Limits, seen: Callable[[by
     return encoding
 
 
-class _Lines:
-    """Counts lines, and refuses one that is too long or has too many columns."""
+class _Text:
+    """The text as UTF-8 without its mark, piece by piece; ``line`` is the one the piece begins in.
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    Raises FileRefused where it cannot be decoded or holds U+0000.
+    """
+
+    def __init__(self, chunks: Iterator[bytes], encoding: str, seen: Callable[[bytes], object]) -> None:
+        self._chunks, self._encoding, self._seen = chunks, encoding, seen
         self.line = 1
-        self._length = 0
 
-    def feed(self, text: bytes) -> None:
-        if self.line <= _HEADER_LINES:
-            for number, line in enumerate(text.splitlines()[:_HEADER_LINES], start=self.line):
-                columns = 1 + max(line.count(mark) for mark in (b",", b";", b"\t"))
-                if columns > self._limits.max_sheet_columns:
-                    raise refusal(
-                        "guard.header_too_wide",
-                        line=number,
-                        columns=columns,
-                        limit=self._limits.max_sheet_columns,
-                    )
-        # Mac files of old end lines with CR alone.
-        ending = b"\n" if b"\n" in text else b"\r"
-        first, last = text.find(ending), text.rfind(ending)
-        self._length += len(text) if first < 0 else first
-        if self._length > self._limits.max_line_bytes:
-            raise refusal("guard.line_too_long", limit=self._limits.max_line_bytes, line=self.line - 1)
-        if first >= 0:
-            self._length = len(text) - last - 1
-            self.line += text.count(ending)
+    def __iter__(self) -> Iterator[bytes]:
+        wide = self._encoding == "utf-16"
+        decoder = codecs.getincrementaldecoder("utf-16")()
+        before, pending = 0, b""
+        for chunk in itertools.chain(self._chunks, [b""]):
+            self._seen(chunk)
+            if wide:
+                pending = decoder.getstate()[0]
+                try:
+                    text = decoder.decode(chunk, not chunk).encode("utf-8")
+                except UnicodeDecodeError as error:
+                    raise self._undecodable(before - len(pending) + error.start, 0) from error
+            else:
+                start, whole = before - len(pending), pending + chunk
+                cut = _last_whole(whole) if chunk else len(whole)
+                text, pending = whole[:cut], whole[cut:]
+                self._validate(text, start)
+                if not start:
+                    text = text.removeprefix(codecs.BOM_UTF8)
+            if (zero := text.find(b"\0")) >= 0:
+                place = 2 * len(text[:zero].decode("utf-8")) if wide else chunk.find(b"\0")
+                raise refusal("guard.binary", position=before + place + 1)
+            before += len(chunk)
+            if text:
+                yield text
+                self.line += text.count(b"\n")
 
-
-def _decoded(chunks: Iterator[bytes], encoding: str, seen: Callable[[bytes], object]) -> Iterator[bytes]:
-    """The text as UTF-8 without a mark. Raises FileRefused where it cannot be decoded or holds U+0000."""
-    decoder = codecs.getincrementaldecoder(encoding)()
-    before, line = 0, 1
-    for chunk in itertools.chain(chunks, [b""]):
-        seen(chunk)
-        pending = decoder.getstate()[0]
-        plain = encoding == "utf-8" and not pending and chunk.isascii()
+    def _validate(self, text: bytes, start: int) -> None:
+        """Arrow looks at UTF-8 fourteen times as fast as Python decodes it; Python then tells the place."""
+        offsets = struct.pack("<qq", 0, len(text))
+        whole = pa.LargeStringArray.from_buffers(1, pa.py_buffer(offsets), pa.py_buffer(text))
         try:
-            text = chunk if plain else decoder.decode(chunk, not chunk).encode("utf-8")
-        except UnicodeDecodeError as error:
-            position = before - len(pending) + error.start
-            zero = chunk.find(b"\0")
-            if zero >= 0 and encoding != "utf-16":
-                raise refusal("guard.binary", position=before + zero + 1) from error
-            line += chunk[: max(0, position - before)].count(b"\n")
-            raise refusal("guard.encoding", position=position + 1, line=line) from error
-        if (zero := text.find(b"\0")) >= 0:
-            place = 2 * len(text[:zero].decode("utf-8")) if encoding == "utf-16" else chunk.find(b"\0")
-            raise refusal("guard.binary", position=before + place + 1)
-        before, line = before + len(chunk), line + text.count(b"\n")
-        if text:
-            yield text
+            whole.validate(full=True)
+        except pa.ArrowInvalid:
+            try:
+                text.decode("utf-8")
+            except UnicodeDecodeError as error:
+                if (zero := text.find(b"\0")) >= 0:
+                    raise refusal("guard.binary", position=start + zero + 1) from error
+                raise self._undecodable(start + error.start, text.count(b"\n", 0, error.start)) from error
+
+    def _undecodable(self, position: int, lines: int) -> FileRefused:
+        return refusal("guard.encoding", position=position + 1, line=self.line + lines)
+
+
+def _last_whole(text: bytes) -> int:
+    """Where UTF-8 may be cut near its end without cutting a character."""
+    for back in range(1, min(4, len(text)) + 1):
+        byte = text[-back]
+        if byte < 0x80:
+            break
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return len(text) - back if back < length else len(text)
+    return len(text)
+
+
+def _check_width(piece: bytes, line: int, limits: Limits) -> None:
+    """Raise FileRefused (guard.header_too_wide) when one of the first lines has too many columns."""
+    for number, content in enumerate(piece.splitlines()[:_HEADER_LINES], start=line):
+        columns = 1 + max(content.count(mark) for mark in (b",", b";", b"\t"))
+        if columns > limits.max_sheet_columns:
+            raise refusal(
+                "guard.header_too_wide", line=number, columns=columns, limit=limits.max_sheet_columns
+            )
+
+
+def _check_length(piece: bytes, length: int, line: int, limits: Limits) -> int:
+    """How long the last line is so far (``length``: before this piece). Raises FileRefused (guard.line_too_long)."""
+    ending = b"\n" if b"\n" in piece else b"\r"  # Mac files of old end lines with CR alone
+    first, last = piece.find(ending), piece.rfind(ending)
+    if length + (len(piece) if first < 0 else first) > limits.max_line_bytes:
+        raise refusal("guard.line_too_long", limit=limits.max_line_bytes, line=line - 1)
+    return length + len(piece) if first < 0 else len(piece) - last - 1
 
 
 def _depth(bare: bytes) -> int:

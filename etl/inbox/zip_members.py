@@ -19,7 +19,7 @@ from etl.errors import FileRefused
 from etl.inbox.limits import MIB, Limits
 from etl.inbox.refusals import megabytes, refusal, shown
 
-_READ, _UNPACK = 64 << 10, 1 << 20
+_READ, _UNPACK = 64 << 10, 256 << 10
 # Ratios of small parts mean nothing: 2 KB of blanks in a theme pack 300 times and harm nobody.
 _RATIO_FROM = 4 * MIB
 _DIRECTORY_BYTES_A_MEMBER = 1_024
@@ -64,7 +64,7 @@ class Container:
         _check_sizes(list(self.members.values()), size, limits)
 
     def stream(self, member: Member) -> Iterator[bytes]:
-        """Its bytes, at most 1 MiB at a time. Raises FileRefused when they are not what was declared."""
+        """Its bytes, at most 256 KiB at a time. Raises FileRefused when they are not what was declared."""
         unpacked, crc, first = 0, 0, True
         for chunk in self._inflated(member):
             if first and chunk.startswith(_ARCHIVES):

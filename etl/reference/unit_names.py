@@ -201,7 +201,8 @@ class _Directory:
             self.by_bare[_bare(key)].append(unit)
 
     def find(self, row: Mapping[str, Any]) -> KnownUnit | _Refused:
-        code = "".join((row["unit_code"] or "").split()).upper()
+        written = row["unit_code"] or _code_beside(row["unit_name"] or "")
+        code = "".join(written.split()).upper()
         if _CODE.fullmatch(code):
             coded = self._coded(code)
             if len(coded) == 1:
@@ -362,6 +363,14 @@ def _splits(name: str) -> Iterator[tuple[str, str]]:
         left, right = name[: cut.start()], name[cut.end() :]
         if left.strip() and right.strip():
             yield left, right
+
+
+def _code_beside(name: str) -> str:
+    """The code that stands behind a name, as "UBND xã A (H44.107)"; empty where none does.
+
+    A form without a column of codes has no other place to tell two namesakes apart.
+    """
+    return next((right for _, right in _splits(name) if _CODE.fullmatch(right.strip().upper())), "")
 
 
 def _means(written: str, known: str) -> bool:

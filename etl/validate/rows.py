@@ -8,7 +8,7 @@ Great Expectations judges the counts afterwards; a million rows take it 8 to 13 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -86,9 +86,12 @@ class RowRule(BaseModel):
         """Columns a batch must have for the rule to be asked."""
         return {self.looks_at, *self.when} | ({self.other} if self.other else set())
 
-    def expression(self, values: Mapping[str, Any]) -> pl.Expr:
+    def expression(self, values: Mapping[str, Any], columns: Collection[str]) -> pl.Expr:
         """True (or null) where the row holds. Raises KeyError for a value nobody gave."""
         holds = _KINDS[self.kind](self, pl.col(self.looks_at), values)
+        unreadable = UNREADABLE.format(self.shows)
+        if self.kind == "present" and unreadable in columns:
+            holds = holds | pl.col(unreadable)  # something stands there: `readable` speaks of it
         for column, among in self.when.items():
             # Spelt out: is_in builds a hash set for every batch, a handful of comparisons costs less.
             concerned = pl.any_horizontal(*(pl.col(column) == each for each in among))
@@ -137,7 +140,7 @@ def load_row_rules(name: str, folder: Path = ROW_RULES_DIR) -> RowRules:
     """The rules of ``<folder>/<name>.yml``. Raises Terminal naming the file that cannot be read."""
     path = folder / f"{name}.yml"
     try:
-        return RowRules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return RowRules.model_validate(yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader))
     except (OSError, ValueError, yaml.YAMLError, ValidationError) as error:
         raise Terminal(f"{path} cannot be read as row rules: {error}", f"mend {path}") from error
 
@@ -172,22 +175,10 @@ class RowJudge:
     def judge(self, batch: pl.DataFrame) -> Judged:
         """Split a batch; row order is kept. Raises dataframely's SchemaError for other columns."""
         good, failure = self._strict.filter(batch)
-        counts = {rule.rule: 0 for rule in self.asked}
-        found = dict(failure.counts())
-        refused = batch.clear()
-        if found:
-            refused = failure.details().rename({name: HOLDS.format(name) for name in self._names("fail")})
-            refused = refused.with_columns(
-                (pl.col(HOLDS.format(name)) == "valid").alias(HOLDS.format(name))
-                for name in self._names("fail")
-            )
-        if self._names("warn"):
-            found |= self._advisory.filter(good)[1].counts()
-        counts |= {name: int(rows) for name, rows in found.items()}
+        refused = failure.details().with_columns(pl.col(f"^{HOLDS.format('.*')}$") == "valid")
+        found = {**failure.counts(), **self._advisory.filter(good)[1].counts()}
+        counts = {rule.rule: int(found.get(HOLDS.format(rule.rule), 0)) for rule in self.asked}
         return Judged(good, refused, counts)
-
-    def _names(self, severity: str) -> list[str]:
-        return [rule.rule for rule in self.asked if rule.severity == severity]
 
     def _schema(
         self, name: str, severity: str, columns: Mapping[str, Any], values: Mapping[str, Any]
@@ -195,7 +186,7 @@ class RowJudge:
         body: dict[str, Any] = {column: _column(kind) for column, kind in columns.items()}
         body |= {
             # Prefixed: a rule may be called as the column it looks at.
-            HOLDS.format(rule.rule): dy.rule()(_constant(rule.expression(values)))
+            HOLDS.format(rule.rule): dy.rule()(_constant(rule.expression(values, columns)))
             for rule in self.asked
             if rule.severity == severity
         }

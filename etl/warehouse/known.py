@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
@@ -260,3 +261,21 @@ def refuse_mixed_origins(warehouse: Warehouse, address: str) -> None:
 
 def _is_local(address: str) -> bool:
     return urlsplit(address).hostname in _LOOPBACK
+
+
+def idle_units(warehouse: Warehouse, province_code: str, window: Window) -> frozenset[uuid.UUID]:
+    """Units for which the portal counts no dossier in any month that the window touches.
+
+    A dossier list names only units with dossiers; these are not missing from it. Months the
+    portal has not been read for say nothing; where none has been read, no unit is idle.
+    """
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            "SELECT f.unit_id FROM core.current_snapshot s JOIN core.period p USING (period_id) "
+            "JOIN core.indicator_score f USING (snapshot_id) "
+            "WHERE s.source = 'national_portal' AND s.province_code = %s AND p.kind = 'month' "
+            "AND p.first_day <= %s AND p.last_day >= %s AND f.indicator_code = '2.1' "
+            "GROUP BY f.unit_id HAVING bool_and(f.denominator = 0)",
+            (province_code, window.last, window.first),
+        ).fetchall()
+    return frozenset(row[0] for row in rows)

@@ -7,10 +7,12 @@ SELECT x.province_code, x.period_id, u.unit_code, u.name AS unit_name, x.block, 
        CASE
            WHEN x.provincial_value IS NULL OR x.portal_value IS NULL THEN 'not_comparable'
            WHEN x.provincial_value = x.portal_value THEN 'agrees'
+           -- In whole numbers: 1/31 has no end in decimals, and the border counts.
            WHEN (x.period_start, x.period_end) <> (p.first_day, p.last_day)
-                AND abs(x.provincial_value - x.portal_value) <= greatest(
-                    x.provincial_value * (1 - d.shared::numeric / (x.period_end - x.period_start + 1)),
-                    x.portal_value * (1 - d.shared::numeric / (p.last_day - p.first_day + 1))) THEN 'explained_by_windows'
+                AND (abs(x.provincial_value - x.portal_value) * d.provincial_days
+                         <= x.provincial_value * (d.provincial_days - d.shared_days)
+                     OR abs(x.provincial_value - x.portal_value) * d.portal_days
+                         <= x.portal_value * (d.portal_days - d.shared_days)) THEN 'explained_by_windows'
            ELSE 'disagrees'
        END AS verdict,
        x.window_kind, x.basis, x.indicator_code, x.unit_id, x.snapshot_id, x.capture_sha256, x.locator,
@@ -53,7 +55,8 @@ FROM (
 ) x
 JOIN core.period p ON p.period_id = x.portal_period_id
 CROSS JOIN LATERAL (
-    SELECT greatest(0, least(x.period_end, p.last_day) - greatest(x.period_start, p.first_day) + 1) AS shared
+    SELECT x.period_end - x.period_start + 1 AS provincial_days, p.last_day - p.first_day + 1 AS portal_days,
+           greatest(0, least(x.period_end, p.last_day) - greatest(x.period_start, p.first_day) + 1) AS shared_days
 ) d
 JOIN core.unit_on_day u ON u.unit_id = x.unit_id AND u.province_code = x.province_code
     AND x.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh' >= u.named_from

@@ -62,7 +62,7 @@ def add_snapshot(
     """One reading: ``scores[unit][indicator]`` is a score, or a dict of columns."""
     snapshot = key(f"{room} {province} {period} {at}")
     source = {"source": room, "province_code": province, "period_id": period}
-    counts = dict.fromkeys(("rows_read", "rows_published", "rows_quarantined", "rows_ignored"), 0)
+    counts = dict.fromkeys(("rows_read", "rows_published", "rows_quarantined", "rows_ignored", "facts"), 0)
     insert(
         connection,
         "core.snapshot",

@@ -106,7 +106,7 @@ def test_every_refused_cell_is_told_by_sheet_row_column_and_value() -> None:
         "Biểu 1", "27", "C: Hồ sơ tiếp nhận",
     ]  # fmt: skip
     assert "Biểu 1, dòng 27, C: Hồ sơ tiếp nhận: «12,5». “Tiếp nhận” phải là số nguyên" in text
-    assert "Biểu 1, dòng 102, J: Đã số hóa kết quả giải quyết: «(ô trống)»" in text
+    assert "Biểu 1, dòng 102, J: Đã số hóa kết quả giải quyết: Ô “Đã số hóa” (kết quả" in text
 
 
 def test_a_column_is_named_as_its_file_knows_it() -> None:
@@ -115,6 +115,22 @@ def test_a_column_is_named_as_its_file_knows_it() -> None:
     assert tell(receipt(refusals=(cell,), layout="dossier_list@1")).refusals[0][2] == "Ngày tiếp nhận"
     other = dataclasses.replace(cell, column="Cột lạ", letter="K")
     assert tell(receipt(refusals=(other,))).refusals[0][2] == "K: Cột lạ"
+
+
+def test_refusals_stand_in_the_order_of_the_file() -> None:
+    places = (("B", 3, "fail"), ("A", 9, "fail"), ("A", 2, "warn"), ("A", 4, "fail"))
+    given = tuple(Refusal("r", "m", sheet, row, severity=severity) for sheet, row, severity in places)
+    told = tell(receipt(refusals=given)).refusals
+    assert [(one[0], one[1]) for one in told] == [("A", "4"), ("A", "9"), ("B", "3"), ("A", "2")]
+
+
+def test_a_warning_is_told_and_takes_nothing_out() -> None:
+    warned = Refusal("due_missing", "Không có ngày hẹn trả.", None, 9, "due", severity="warn")
+    told = tell(receipt(refusals=(warned,)))
+    assert (told.tone, told.title) == ("good", "ĐÃ TIẾP NHẬN")
+    assert told.refusals[0][4] == "Vẫn nhận, cần xem lại: Không có ngày hẹn trả."
+    both = tell(receipt(refusals=(warned, dataclasses.replace(warned, severity="fail"))))
+    assert (both.tone, both.summary[:6]) == ("part", "1 dòng")
 
 
 def test_rows_read_are_accounted_for() -> None:
@@ -200,7 +216,7 @@ def test_json_has_every_key_for_every_state() -> None:
         "rule": "not_a_whole_number",
         "message_vi": "“Tiếp nhận” phải là số nguyên không âm; ô này ghi 12,5. Sửa thành số hồ sơ.",
         "sheet": "Biểu 1", "row": 27, "column": "received", "letter": "C", "value": "12,5",
-        "locator": "'Biểu 1'!C27",
+        "locator": "'Biểu 1'!C27", "severity": "fail",
     }  # fmt: skip
     assert body["blocks"][1]["missing_units"][0] == "UBND xã Hy Cương"
     assert json.loads(receipt_json(refused()))["refusal"]["rule"] == "layout.foreign_form"
@@ -228,7 +244,14 @@ def test_refused_rows_become_refusals() -> None:
     ]
     rejected = table_of(
         [
-            {"locator": locator, "column_name": "received", "value": "x", "rule": "r", "message_vi": "m"}
+            {
+                "locator": locator,
+                "column_name": "received",
+                "value": "x",
+                "rule": "r",
+                "message_vi": "m",
+                "severity": "warn" if locator is None else "fail",
+            }
             for locator in locators
         ],
         REJECTED,
@@ -244,6 +267,7 @@ def test_refused_rows_become_refusals() -> None:
         (None, None, None),
     ]
     assert [one.locator for one in found] == locators
+    assert [one.severity for one in found] == ["fail"] * 6 + ["warn"]
     assert {(one.column, one.value, one.rule, one.message_vi) for one in found} == {
         ("received", "x", "r", "m")
     }

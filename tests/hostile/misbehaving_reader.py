@@ -93,3 +93,15 @@ def work_with_polars(argument: dict[str, Any]) -> int:
     import polars as pl
 
     return int(pl.scan_csv(argument["path"]).group_by("a").agg(pl.len()).collect(engine="streaming").height)
+
+
+def read_workbook(argument: dict[str, Any]) -> int:
+    import fastexcel
+
+    return int(fastexcel.read_excel(argument["path"]).load_sheet(0, header_row=None, dtypes="string").height)
+
+
+def read_workbook_by_cells(argument: dict[str, Any]) -> int:
+    from python_calamine import CalamineWorkbook
+
+    return len(CalamineWorkbook.from_path(argument["path"]).get_sheet_by_index(0).to_python())

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 ROOM = Path(__file__).parents[2] / "etl" / "sandbox"
-MAY_USE = ("etl.errors", "etl.periods", "etl.reference", "etl.sandbox", "numpy")
+MAY_USE = ("etl.errors", "etl.periods", "etl.reference", "etl.sandbox", "numpy", "openpyxl", "polars")
 
 
 def test_the_sandbox_knows_nothing_of_what_reads_it() -> None:

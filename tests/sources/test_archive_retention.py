@@ -76,3 +76,9 @@ def test_a_deleted_file_that_is_handed_in_again_is_there_again(tmp_path: Path) -
     archive.expire("dossier_list", BEFORE)
     keep(archive, tmp_path, b"old", BEFORE + timedelta(days=9), period="2026-06")
     assert archive.get(old.sha256) == b"old"
+
+
+def test_the_archive_is_made_for_its_owner_only(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "home" / "archive")
+    keep(archive, tmp_path, b"list", OLD)
+    assert archive.folder.stat().st_mode & 0o777 == 0o700

@@ -330,8 +330,12 @@ def test_parquet_a_frame_and_another_format_give_the_same(tmp_path: Path) -> Non
     held = compare_lists(*lists, window=AUGUST)
     copied = compare_lists(*parquet, window=AUGUST)
     opened = compare_lists(*ipc, window=AUGUST, open_list=pl.scan_ipc)
+    (tmp_path / "work").mkdir()
+    spilled = compare_lists(*ipc, window=AUGUST, open_list=pl.scan_ipc, work=tmp_path / "work")
+    assert "applicant" not in pl.read_parquet_schema(tmp_path / "work" / "compared_portal.parquet")
     assert held.findings.num_rows > 50
-    assert copied.counts() == opened.counts() == held.counts()
+    assert copied.counts() == opened.counts() == spilled.counts() == held.counts()
+    assert spilled.findings.equals(held.findings)
     assert copied.findings.equals(held.findings)
     assert opened.findings.equals(held.findings)
     assert "Kanary" not in str(copied.findings.to_pylist())
@@ -352,9 +356,32 @@ def test_a_child_process_gets_and_gives_json(tmp_path: Path) -> None:
     }
     said = json.loads(json.dumps(compare_apart(json.loads(json.dumps(argument)))))
     direct = compare_lists(*lists, window=AUGUST)
-    assert said == direct.counts() | {"findings_file": str(tmp_path / "findings.parquet")}
+    more = {"not_compared": [], "findings_file": str(tmp_path / "findings.parquet")}
+    assert said == direct.counts() | more
     assert said["findings"] == 2
     assert pq.read_table(tmp_path / "findings.parquet").equals(direct.findings)
 
     without = compare_apart(argument | {"window": None, "fields": ["channel"]})
     assert (without["only_provincial"], without["differing"]) == (2, {"channel": 0})
+
+
+def test_a_field_that_a_list_never_tells_is_left_out_and_named(tmp_path: Path) -> None:
+    silent = listed(*(dossier(n, channel=None, due=None) for n in (1, 2)))
+    telling = listed(dossier(1, due=None), dossier(2))
+    silent.sink_parquet(tmp_path / "mine.parquet")
+    telling.sink_parquet(tmp_path / "theirs.parquet")
+    argument = {
+        "provincial": str(tmp_path / "mine.parquet"),
+        "portal": str(tmp_path / "theirs.parquet"),
+        "window": None,
+        "out": str(tmp_path),
+    }
+    said = compare_apart(argument)
+    assert said["not_compared"] == ["due", "channel"]
+    assert said["fields"] == [name for name in COMPARED if name not in ("due", "channel")]
+    assert said["findings"] == 0
+    asked = compare_apart(argument | {"fields": ["channel"]})
+    assert (asked["not_compared"], asked["differing"]) == ([], {"channel": 2})
+
+    with pytest.raises(Terminal, match="provincial list cannot be opened"):
+        compare_apart(argument | {"provincial": str(tmp_path / "gone.parquet")})

@@ -120,13 +120,20 @@ def test_the_settings_of_a_process_are_read_once(clean_environment: pytest.Monke
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, BochisoError)]
 
 
+def made(kind: type[BochisoError]) -> BochisoError:
+    words: dict[str, str] = {}
+    if kind is errors.FileRefused:
+        words = {"rule": "guard.empty", "message_vi": "Tệp trống.", "remedy_vi": "Gửi lại.", "locator": "A1"}
+    return kind("six groups are missing", "fetch again", **words)
+
+
 def test_every_kind_of_error_is_seen() -> None:
     assert len(KINDS) >= 13
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_error_has_an_exit_code_and_says_what_to_do(kind: type[BochisoError]) -> None:
-    error = kind("six groups are missing", "fetch again")
+    error = made(kind)
     assert error.exit_code in {2, 3, 4, 5, 6}
     assert "six groups are missing" in str(error)
     assert "fetch again" in str(error)
@@ -137,9 +144,9 @@ def test_every_error_has_an_exit_code_and_says_what_to_do(kind: type[BochisoErro
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_an_error_survives_the_way_to_another_process(kind: type[BochisoError]) -> None:
-    error = kind("six groups are missing", "fetch again")
+    error = made(kind)
     again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again)) == (kind, str(error))
+    assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))
 
 
 def test_what_may_be_retried_is_told_from_what_may_not() -> None:

@@ -294,6 +294,23 @@ def test_communes_of_one_name_are_told_apart_by_code_or_parent() -> None:
     assert result.rows["unit_code"].to_pylist() == ["H44.301", "H44.300"]
 
 
+def test_a_code_in_brackets_behind_the_name_tells_namesakes_apart() -> None:
+    twins = tuple(
+        KnownUnit(portal_unit_id(code), "commune", "UBND xã Thóc Biếc", code)
+        for code in ("H44.107", "H44.204")
+    )
+    found = matched(
+        ("UBND xã Thóc Biếc (H44.204)", "commune", None),
+        ("UBND xã Thóc Biếc - h44.107", "commune", None),
+        ("UBND xã Thóc Biếc", "commune", None),
+        ("UBND xã Thóc Biếc (H15.107)", "commune", None),
+        directory=twins,
+        province=PHU_THO,
+    )
+    assert found.rows["unit_code"].to_pylist() == ["H44.204", "H44.107"]
+    assert found.rejected["rule"].to_pylist() == ["unit_ambiguous", "unit_unknown"]
+
+
 def test_con_dao_is_a_district_that_has_no_communes() -> None:
     assert unit_of("Côn Đảo", "district") == "UBND huyện Côn Đảo"
     assert unit_of("H. Côn Đảo", None) == "UBND huyện Côn Đảo"

@@ -137,9 +137,11 @@ def read_grids(path: Path, inspected: Inspected) -> tuple[Grid, ...]:
 def _read_sheet(
     workbook: python_calamine.CalamineWorkbook, errors: fastexcel.ExcelReader, name: str, facts: SheetFacts
 ) -> Grid:
-    rows = workbook.get_sheet_by_name(name).to_python(skip_empty_area=False)
+    sheet = workbook.get_sheet_by_name(name)
+    rows = sheet.to_python(skip_empty_area=False)
     unreadable = {_cell(text): NO_VALUE for text in facts.formulas_without_value}
-    unreadable |= {place: ERROR for place in _error_cells(errors, name)}
+    if sheet.start is not None:
+        unreadable |= {place: ERROR for place in _error_cells(errors, name, sheet.start[1])}
     return Grid(
         name=name,
         cells=[[None if is_blank(value) else value for value in row] for row in rows],
@@ -152,13 +154,11 @@ def _read_sheet(
     )
 
 
-def _error_cells(reader: fastexcel.ExcelReader, name: str) -> list[tuple[int, int]]:
-    """Cells that hold an error, by position in the sheet."""
+def _error_cells(reader: fastexcel.ExcelReader, name: str, left: int) -> list[tuple[int, int]]:
+    """Cells that hold an error. fastexcel counts rows from the sheet's top, but columns from ``left``, the first used."""
     sheet = reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
-    if not sheet.width or not sheet.total_height:
-        return []
     _, found = sheet.to_arrow_with_errors()
-    return [] if found is None else [(item.position[0], item.position[1]) for item in found.errors]
+    return [] if found is None else [(item.position[0], item.position[1] + left) for item in found.errors]
 
 
 def _read_csv(path: Path, inspected: Inspected) -> Grid | None:

@@ -73,7 +73,7 @@ def find_header(grid: Grid, known: Mapping[str, object], fold: Callable[[object]
     if best is None:
         return None
     first, height = -best[2], -best[1]
-    last = first + height - 1
+    last = _with_lower_rows(grid, folded, grouped, known, first, first + height - 1)
     numbering = _numbering_row(grid, last)
     cells = tuple(
         _header_cell(grid, spread, texts, folded, grouped, (first, last, numbering), column)
@@ -102,6 +102,31 @@ def is_numbering(row: list[Cell]) -> bool:
         return False
     marked = sum(isinstance(value, str) and plain(value)[:1] in "([" for value in filled)
     return marked >= len(numbers) / 2 or len(set(numbers)) == len(numbers) == max(numbers) - min(numbers) + 1
+
+
+def _with_lower_rows(
+    grid: Grid,
+    folded: list[list[str]],
+    grouped: list[list[str]],
+    known: Mapping[str, object],
+    first: int,
+    last: int,
+) -> int:
+    """The header's last row, with rows below that only stand under unknown headers (a renamed group's parts)."""
+    band = slice(first, last + 1)
+    matched = [
+        column
+        for column in range(grid.width)
+        if any(key in known for key in _keys(folded[band], grouped[band], column))
+    ]
+    while last + 1 < min(len(folded), first + _TALLEST):
+        below, above = folded[last + 1], folded[last]
+        if not any(below) or is_numbering(list(grid.cells[last + 1])):
+            break
+        if any(below[column] not in ("", above[column]) for column in matched):
+            break
+        last += 1
+    return last
 
 
 def _numbering_row(grid: Grid, last: int) -> int | None:

@@ -162,10 +162,12 @@ def _refuse_missing(template: Template, keys: Mapping[str, Column], spare: Seque
             f"$.{where}" if where else "$",
         )
     told = ", ".join(column.header[0] for column in missing)
+    others = sorted(set(spare) - {path.split(".")[0] for path in _known(template)})
+    unknown = f" Trường chưa rõ: {cut(', '.join(others))}." if others else ""
     raise refused(
         "layout.missing_column",
-        f"the records lack {told} of {template.layout}",
-        f"Các bản ghi thiếu trường {told} của mẫu {template.layout}.",
+        f"the records lack {told} of {template.layout}; fields not known: {cut(', '.join(others)) or 'none'}",
+        f"Các bản ghi thiếu trường {told} của mẫu {template.layout}.{unknown}",
         _REMEDY,
         _REMEDY_VI,
         f"$.{where}" if where else "$",

@@ -63,7 +63,8 @@ def recognise_form(
     grids = read_grids(path, inspected)
     best = [(grid, _best(grid, sheets)) for grid in grids]
     for grid, hit in best:
-        _refuse_foreign(grid, hit, templates)
+        if grid.visible or len(grids) == 1:
+            _refuse_foreign(grid, hit, templates)
     hits = [hit for _, hit in best if hit is not None]
     if not hits:
         return None
@@ -240,30 +241,28 @@ def _refuse_missing(hit: _Hit) -> None:
     form, template, grid = hit.form, hit.template, hit.form.grid
     needed = [item for item in hit.missing if item.required]
     pairs = [
-        (_likeness(template, item, cell), item, cell)
+        (stands, likeness, item, cell)
         for item in hit.missing
         if item.required or item.measure
         for cell in form.unread
+        for stands, likeness in [(_stands_for(hit, item, cell), _likeness(template, item, cell))]
+        if stands or likeness >= _ALIKE
     ]
-    close = [pair for pair in pairs if pair[0] >= _ALIKE]
-    if close or (needed and pairs):
-        likeness, item, cell = max(
-            close or [pair for pair in pairs if pair[1].required], key=lambda pair: pair[0]
+    if pairs:
+        _, _, item, cell = max(pairs, key=lambda pair: pair[:2])
+        raise refused(
+            "layout.unknown_header",
+            f"cell {cell_name(cell.row, cell.column)}: no layout knows the header '{cut(cell.text)}'; the closest "
+            f"is '{item.label}' of {template.layout}",
+            f"Ô {grid.told(cell.row, cell.column)}: tiêu đề cột “{cut(cell.text)}” không có trong mẫu "
+            f"{template.layout}; gần nhất là “{item.label}”.",
+            f"if both mean the same, add the text to a layout of your own: in <home>/forms/<name>.yml write "
+            f"`extends: {template.layout}`, a new edition, and under more_headers the text for column "
+            f"{item.column_no if item.column_no is not None else item.header_text}",
+            f"Đề nghị ghi lại tiêu đề đúng mẫu (“{item.header_text}”) rồi gửi lại. Nếu mẫu của tỉnh đã đổi, báo "
+            f"người vận hành thêm cách ghi mới cho cột này (tệp forms/*.yml, mục more_headers).",
+            grid.place(cell.row, cell.column),
         )
-        if likeness >= _ALIKE or _stands_for(hit, item, cell):
-            raise refused(
-                "layout.unknown_header",
-                f"cell {cell_name(cell.row, cell.column)}: no layout knows the header '{cut(cell.text)}'; the closest "
-                f"is '{item.label}' of {template.layout}",
-                f"Ô {grid.told(cell.row, cell.column)}: tiêu đề cột “{cut(cell.text)}” không có trong mẫu "
-                f"{template.layout}; gần nhất là “{item.label}”.",
-                f"if both mean the same, add the text to a layout of your own: in <home>/forms/<name>.yml write "
-                f"`extends: {template.layout}`, a new edition, and under more_headers the text for column "
-                f"{item.column_no if item.column_no is not None else item.header_text}",
-                f"Đề nghị ghi lại tiêu đề đúng mẫu (“{item.header_text}”) rồi gửi lại. Nếu mẫu của tỉnh đã đổi, báo "
-                f"người vận hành thêm cách ghi mới cho cột này (tệp forms/*.yml, mục more_headers).",
-                grid.place(cell.row, cell.column),
-            )
     if needed:
         told = ", ".join(f"“{item.label}”" for item in needed)
         raise refused(
@@ -287,6 +286,8 @@ def _stands_for(hit: _Hit, item: Column, cell: HeaderCell) -> bool:
     """Whether an unknown header stands where a missing column should: its number, or its neighbours."""
     if cell.number is not None:
         return cell.number == item.column_no
+    if not item.required:
+        return False
     order = [column.label for column in hit.template.columns]
     at = order.index(item.label)
     before = {order[at - 1]} if at else set()

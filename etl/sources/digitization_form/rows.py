@@ -102,13 +102,13 @@ class SheetReader:
         header = {
             self._header_row(index) for index in range(self.form.header.first, self.form.header.last + 1)
         }
-        end = max((at for at, row in enumerate(rows) if self._closes_table(row)), default=-1)
+        after = self._after_table(rows, header)
         numbered = sum(is_serial(row.stt) for row in rows if row.has_figures) * 2 >= sum(
             row.has_figures for row in rows
         )
         in_foot = False
         for at, row in enumerate(rows):
-            kind = self._kind(row, header, after=at > end, in_foot=in_foot, numbered=numbered)
+            kind = self._kind(row, header, after=after[at], in_foot=in_foot, numbered=numbered)
             in_foot = kind == "footer" or (in_foot and kind != "title")
             match kind:
                 case "unit":
@@ -176,6 +176,19 @@ class SheetReader:
         if row.stt and row.name and not self.labels.is_heading_mark(row.stt):
             return "unit"
         return "unit" if row.has_words and numbered and row.name and not row.stt else "heading"
+
+    def _after_table(self, rows: Sequence[_Row], header: set[tuple[str, ...]]) -> list[bool]:
+        """For each row, whether its table is over: no figures under a name come before the foot or the next header."""
+        tables, table, in_foot = [], 0, False
+        ends: dict[int, int] = {}
+        for at, row in enumerate(rows):
+            if self._header_row(row.index) in header:
+                table, in_foot = table + 1, False
+            in_foot = in_foot or (not row.has_figures and self.labels.is_footer(row.texts))
+            if not in_foot and self._closes_table(row):
+                ends[table] = at
+            tables.append(table)
+        return [at > ends.get(table, -1) for at, table in enumerate(tables)]
 
     def _closes_table(self, row: _Row) -> bool:
         """Whether the table reaches at least here: figures under a name that is no note's or foot's."""

@@ -21,6 +21,8 @@ SAMPLE_MARK = "số liệu mẫu"
 _DATE_LINE = re.compile(r"ngày[\s\d.…_]*tháng[\s\d.…_]*năm[\s\d.…_]*")
 # A line that cites a document names that document's year, not the figures'.
 _CITES = re.compile(r"\b(?:căn cứ|quyết định|nghị định|nghị quyết|thông tư|công văn|kế hoạch|văn bản số)\b")
+# "9 tháng năm 2026" is not the year: a bare year counts only where no part of one is spoken of.
+_PART_OF_YEAR = re.compile(r"\b(?:tháng|quý|qúy|quí|qúi|kỳ|tuần)\b")
 _RANKS = ("month", "quarter", "half", "year")
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 _REMEDY_VI = (
@@ -152,7 +154,7 @@ def _found(texts: Sequence[str], patterns: Sequence[WindowPattern]) -> list[tupl
         for item in patterns:
             if item.kind == "days":
                 found += [("days", match, text) for match in re.finditer(item.pattern, text)]
-            elif not _CITES.search(text):
+            elif not _CITES.search(text) and not (item.kind == "year" and _PART_OF_YEAR.search(named)):
                 found += [(item.kind, match, text) for match in re.finditer(item.pattern, named)]
     return found
 

@@ -49,7 +49,8 @@ def load_columns() -> dict[str, str]:
             key, field = header_key(line["header"]), line["field"]
             if field not in (*FIELDS, PERSONAL, UNUSED) or known.setdefault(key, field) != field:
                 raise Terminal(
-                    f"columns.csv: '{line['header']}' cannot stand for '{field}'", "give each header one field"
+                    f"columns.csv: '{line['header']}' cannot stand for '{field}'",
+                    "give each header one field",
                 )
     return known
 

@@ -39,7 +39,7 @@ def csv_head(path: Path, encoding: str) -> dict[str, list[tuple[int, list[str]]]
     try:
         with path.open(encoding=encoding, newline="") as handle:
             text = handle.read(_HEAD_CHARS)
-    except UnicodeError as error:
+    except UnicodeDecodeError as error:
         raise FileRefused(
             f"not {encoding} text: {error.reason}",
             "save the list as CSV UTF-8",
@@ -110,8 +110,8 @@ def _target(
     )
 
 
-class _Enough(Exception):  # noqa: N818 - not an error: the parser has seen what was asked for
-    pass
+class _Enough(Exception):
+    """Not an error: the parser has seen what was asked for."""
 
 
 def _first_rows(book: zipfile.ZipFile, member: str) -> list[dict[int, tuple[str, str]]]:

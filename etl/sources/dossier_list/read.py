@@ -28,7 +28,7 @@ from etl.sources.dossier_list.repeats import Repeats
 from etl.sources.dossier_list.scan import BEYOND, broken_csv, scan_texts
 from etl.sources.dossier_list.typed import MOMENT, RAW, Units, Writing, finish, quick, writing_of
 from etl.sources.dossier_list.windows import settle_window
-from etl.validate.rows import UNREADABLE, RowJudge, load_row_rules
+from etl.validate.rows import RowJudge, load_row_rules
 
 # Raise it whenever the same bytes would give other figures: it is part of the snapshot's id.
 READER = "dossier_list/1"
@@ -78,7 +78,9 @@ def read_list(
     if found is None:
         raise _not_a_list()
     out.mkdir(parents=True, exist_ok=True)
-    reading = _Pass(path, inspected, found, Units(province.code, list(known_units)), received_at, capture_sha256)
+    reading = _Pass(
+        path, inspected, found, Units(province.code, list(known_units)), received_at, capture_sha256
+    )
     reading.run(out)
     first, last = reading.tally.received_days()
     chosen, how = settle_window(window, found.window, first, last)
@@ -95,10 +97,8 @@ def read_list(
         layout=found.layout,
         first=chosen.first,
         last=chosen.last,
-        units=measures_for(
-            daily, chosen, known_units, capture_id=capture_id, capture_sha256=capture_sha256
-        ),
-        totals=STATED_TOTALS.empty_table(),
+        units=measures_for(daily, chosen, known_units, capture_id=capture_id, capture_sha256=capture_sha256),
+        totals=pa.Table.from_batches([], STATED_TOTALS),
         rejected=reading.refusals.table(),
         rows_read=reading.rows_read,
         rows_quarantined=reading.refusals.rows,
@@ -117,10 +117,7 @@ def read_list_apart(argument: Mapping[str, Any]) -> dict[str, Any]:
     capture_sha256, received_at, window ([first, last, kind, period id] or null), calendar, out.
     """
     body = argument["inspected"]
-    sheets = tuple(
-        SheetFacts(**{key: tuple(value) if isinstance(value, list) else value for key, value in sheet.items()})
-        for sheet in body["sheets"]
-    )
+    sheets = tuple(_facts(sheet) for sheet in body["sheets"])
     folder = argument.get("provinces_dir")
     reading = read_list(
         Path(argument["path"]),
@@ -208,15 +205,14 @@ class _Pass:
     def rule_counts(self) -> pa.Table:
         """Schema RULE_COUNTS: every rule that was asked, in the order of their file."""
         asked = [rule for rule in self._rules.rules if rule.rule in self._counts]
-        return pa.table(
-            {
-                "rule": [rule.rule for rule in asked],
-                "severity": [rule.severity for rule in asked],
-                "rows": [self._counts[rule.rule] for rule in asked],
-                "title_vi": [rule.title_vi for rule in asked],
-            },
-            RULE_COUNTS,
-        )
+        counts = {
+            "rule": [rule.rule for rule in asked],
+            "severity": [rule.severity for rule in asked],
+            "rows": [self._counts[rule.rule] for rule in asked],
+            "title_vi": [rule.title_vi for rule in asked],
+        }
+        # By way of polars: pyarrow's own arrays of Python values import pandas first (0.5 s).
+        return pl.DataFrame(counts).to_arrow().cast(RULE_COUNTS)
 
     def _batches(self, texts: pl.LazyFrame, writing: Writing) -> Iterator[pl.DataFrame]:
         """The rows of the columnar copy. An exception would reach the caller as polars' own: it is kept aside."""
@@ -240,7 +236,9 @@ class _Pass:
         for rule, found in judged.counts.items():
             self._counts[rule] = self._counts.get(rule, 0) + found
         if judged.refused.height:
-            beside = judged.refused.select("row_no").join(texts, on="row_no", how="left", maintain_order="left")
+            beside = judged.refused.select("row_no").join(
+                texts, on="row_no", how="left", maintain_order="left"
+            )
             self.refusals.add(judged.refused, beside, self._judge.asked)
         self.tally.add(judged.good)
         self.repeats.add(judged.good)
@@ -264,7 +262,9 @@ class _Pass:
             made.append(_result_counted("has_paper_result" in self._fields))
         if "unit_code" in self._fields:
             own = pl.col("unit").cast(pl.String)
-            made.append((pl.col("unit_code").str.strip_chars().str.starts_with(own)).alias("unit_column_agrees"))
+            made.append(
+                (pl.col("unit_code").str.strip_chars().str.starts_with(own)).alias("unit_column_agrees")
+            )
         return made
 
     def _take_out_repeats(self, copy: Path) -> None:
@@ -306,6 +306,13 @@ def _as_copy(rows: pl.DataFrame, *, quarantined: bool = False) -> pl.DataFrame:
 
 def _is_csv(error: Exception) -> bool:
     return isinstance(error, pl.exceptions.ComputeError)
+
+
+def _facts(sheet: Mapping[str, Any]) -> SheetFacts:
+    plain: dict[str, Any] = {}
+    for key, value in sheet.items():  # JSON has no tuples
+        plain[key] = tuple(value) if isinstance(value, list) else value
+    return SheetFacts(**plain)
 
 
 def _window(stated: list[str] | None) -> Window | None:

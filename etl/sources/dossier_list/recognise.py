@@ -17,7 +17,9 @@ from etl.sources.dossier_list.head import csv_head, sheet_head
 LAYOUT = "dossier_list@1"
 _SAMPLE_MARK = header_key("SỐ LIỆU MẪU")
 _DAY = r"(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})"
-_DAYS = re.compile(rf"từ\s*(?:ngày)?\s*:?\s*{_DAY}\s*(?:đến|tới|-|–)\s*(?:hết)?\s*(?:ngày)?\s*:?\s*{_DAY}", re.I)
+_DAYS = re.compile(
+    rf"từ\s*(?:ngày)?\s*:?\s*{_DAY}\s*(?:đến|tới|-|–)\s*(?:hết)?\s*(?:ngày)?\s*:?\s*{_DAY}", re.I
+)
 
 
 @dataclass(frozen=True)

@@ -122,14 +122,16 @@ def compare_lists(
     window: Window | None,
     fields: Sequence[str] = COMPARED,
     open_list: OpenList = open_parquet,
+    work: Path | None = None,
     fingerprint: Fingerprint = fingerprint_of,
 ) -> Comparison:
     """Compare two lists dossier by dossier; null against a value is a difference, null against null is none.
 
     A list is a Parquet file with ``COLUMNS`` (read column by column), a LazyFrame with those
-    columns, or any file that ``open_list`` turns into one; the latter two are read once and
-    their typed columns held. With a window, a dossier counts when either list says it was received
-    in it: one that the other list dates a day outside has a wrong date and is not missing.
+    columns, or any file that ``open_list`` turns into one. The latter two are read once: their
+    typed columns are held, or with ``work`` (an existing folder) streamed into a Parquet file there.
+    With a window, a dossier counts when either list says it was received in it: one that the other
+    list dates a day outside has a wrong date and is not missing.
 
     Raises UnknownName for a field that lists do not have, Terminal for a list without the columns.
     """
@@ -139,8 +141,8 @@ def compare_lists(
             f"no field {', '.join(unknown)} to compare", f"choose from {', '.join(COMPARED)} and unit"
         )
     needed = [name for name in COLUMNS if name in ("code", "unit", "received") or name in fields]
-    left = _opened(provincial, open_list, needed, "provincial")
-    right = _opened(portal, open_list, needed, "portal")
+    left = _opened(provincial, open_list, needed, work, "provincial")
+    right = _opened(portal, open_list, needed, work, "portal")
     left_codes, right_codes = _column(left, "code"), _column(right, "code")
     pairs = pair_codes(left_codes, right_codes, fingerprint)
     if window is not None:
@@ -186,29 +188,33 @@ def compare_apart(argument: Mapping[str, Any]) -> dict[str, Any]:
     """``compare_lists`` for a process of its own: JSON in, JSON out, ``findings.parquet`` in the folder ``out``.
 
     ``provincial``, ``portal``: paths of two columnar copies; ``window``: null or [first day, last day,
-    calendar, period id]; ``fields``: optional; ``out``: an existing folder. Returns
-    ``Comparison.counts()`` and, as ``findings_file``, the path. Raises as ``compare_lists`` does.
+    calendar, period id]; ``out``: an existing folder; ``fields``: optional. Without it, a field that one
+    of the lists has no value for in any row is left out: that list does not tell it, and every
+    dossier would differ. Returns ``Comparison.counts()`` with ``not_compared`` (those fields) and
+    ``findings_file`` (the path). Raises as ``compare_lists`` does.
     """
     window = None
     if argument["window"] is not None:
         first, last, kind, period = argument["window"]
         window = Window(date.fromisoformat(first), date.fromisoformat(last), kind, Period.parse(period))
+    lists = Path(argument["provincial"]), Path(argument["portal"])
+    fields = tuple(argument.get("fields") or ())
+    untold = (
+        () if fields else tuple(name for name in COMPARED if any(_never_tells(each, name) for each in lists))
+    )
     comparison = compare_lists(
-        Path(argument["provincial"]),
-        Path(argument["portal"]),
-        window=window,
-        fields=tuple(argument.get("fields") or COMPARED),
+        *lists, window=window, fields=fields or tuple(name for name in COMPARED if name not in untold)
     )
     target = Path(argument["out"]) / "findings.parquet"
     write_table(comparison.findings, target)
-    return comparison.counts() | {"findings_file": str(target)}
+    return comparison.counts() | {"not_compared": list(untold), "findings_file": str(target)}
 
 
 # --- the lists ------------------------------------------------------------------------
 
 
 def _opened(
-    list_: Path | pl.LazyFrame, open_list: OpenList, needed: Sequence[str], whose: str
+    list_: Path | pl.LazyFrame, open_list: OpenList, needed: Sequence[str], work: Path | None, whose: str
 ) -> pl.LazyFrame:
     """The needed columns with their types, cheap to ask again column by column."""
     frame = open_list(list_) if isinstance(list_, Path) else list_
@@ -227,7 +233,11 @@ def _opened(
     typed = frame.select(pl.col(name).cast(COLUMNS[name]) for name in needed)
     if isinstance(list_, Path) and open_list is open_parquet:
         return typed
-    return typed.collect(engine="streaming").lazy()
+    if work is None:
+        return typed.collect(engine="streaming").lazy()
+    copy = work / f"compared_{whose}.parquet"
+    typed.sink_parquet(copy, compression="lz4")
+    return pl.scan_parquet(copy)
 
 
 def _fits(held: pl.DataType, wanted: pl.DataType) -> bool:
@@ -237,6 +247,15 @@ def _fits(held: pl.DataType, wanted: pl.DataType) -> bool:
     if isinstance(held, pl.Datetime):
         return isinstance(wanted, pl.Datetime) and held.time_zone is None
     return held == wanted or (held.is_integer() and wanted.is_integer())
+
+
+def _never_tells(path: Path, name: str) -> bool:
+    """Whether a column of a list that has rows holds nothing but nulls."""
+    try:
+        told = pl.scan_parquet(path).select(pl.len(), told=pl.col(name).count()).collect(engine="streaming")
+    except (OSError, pl.exceptions.PolarsError):
+        return False  # no such file or column: compare_lists says so, with the list's name
+    return bool(told["len"][0]) and not told["told"][0]
 
 
 def _column(frame: pl.LazyFrame, name: str) -> pl.Series:

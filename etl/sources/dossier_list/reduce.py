@@ -68,7 +68,9 @@ class Tally:
         self.not_received += sign * (rows.height - counted.height)
         self._gather(self._daily, self._by_received(counted, sign), ["unit", "day"])
         self._gather(self._daily, self._by_resolved(counted, sign), ["unit", "day"])
-        spans = counted.group_by("received_day", "resolved_day").agg((pl.len().cast(pl.Int64) * sign).alias("dossiers"))
+        spans = counted.group_by("received_day", "resolved_day").agg(
+            (pl.len().cast(pl.Int64) * sign).alias("dossiers")
+        )
         self._gather(self._spans, spans, ["received_day", "resolved_day"])
 
     def _by_received(self, counted: pl.DataFrame, sign: int) -> pl.DataFrame:
@@ -137,8 +139,8 @@ class Tally:
             "resolved_day"
         ).is_between(window.first, window.last).fill_null(False)
         spans = self.spans()
-        total, counted = spans["dossiers"].sum(), spans.filter(inside)["dossiers"].sum()
-        return int(counted), int(total - counted)
+        total, counted = (int(part["dossiers"].sum()) for part in (spans, spans.filter(inside)))
+        return counted, total - counted
 
 
 def _summed(parts: list[pl.DataFrame], keys: list[str]) -> pl.DataFrame:
@@ -169,15 +171,19 @@ def measures_for(
     sums = _summed([within.drop("day")], ["unit_code"]).sort("unit_code")
     names = known_units or {}
     codes = sums["unit_code"].to_list()
-    columns = {
-        "row_no": list(range(1, len(codes) + 1)),
-        "block": [names[code][1] if code in names else None for code in codes],
-        "unit_name": [names[code][0] if code in names else None for code in codes],
-        "unit_code": codes,
-        **{name: sums[name].to_list() for name in MEASURES},
-        "capture_id": [capture_id] * len(codes),
-        "capture_sha256": [capture_sha256] * len(codes),
-        "locator": [f"{code}-*" for code in codes],
-        "attributes": [None] * len(codes),
-    }
-    return pa.table({each.name: pa.array(columns[each.name], each.type) for each in UNIT_ROWS}, UNIT_ROWS)
+    rows = sums.select(
+        pl.int_range(1, pl.len() + 1).alias("row_no"),
+        _texts("block", [names[code][1] if code in names else None for code in codes]),
+        _texts("unit_name", [names[code][0] if code in names else None for code in codes]),
+        "unit_code",
+        *MEASURES,
+        pl.lit(capture_id, dtype=pl.String).alias("capture_id"),
+        pl.lit(capture_sha256, dtype=pl.String).alias("capture_sha256"),
+        pl.format("{}-*", "unit_code").alias("locator"),
+        pl.lit(None, dtype=pl.String).alias("attributes"),
+    )
+    return rows.to_arrow().cast(UNIT_ROWS)
+
+
+def _texts(name: str, values: list[str | None]) -> pl.Series:
+    return pl.Series(name, values, dtype=pl.String)

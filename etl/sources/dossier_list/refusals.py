@@ -8,7 +8,6 @@ shape is kept: letters become x, digits become 9.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -43,7 +42,9 @@ _SHAPE = {
 
 def shown(field: str, text: pl.Expr) -> pl.Expr:
     """The text where it has the shape of its field, else only its own shape."""
-    allowed = _CODE if field == "code" else _UNIT if field == "unit_code" else _DAY if field in DATES else _SHORT
+    allowed = (
+        _CODE if field == "code" else _UNIT if field == "unit_code" else _DAY if field in DATES else _SHORT
+    )
     shape = text.str.slice(0, _LONGEST_SHOWN).str.replace_all(r"\p{L}", "x").str.replace_all(r"\p{N}", "9")
     return pl.when(text.str.contains(allowed)).then(text).otherwise(shape)
 
@@ -64,9 +65,7 @@ class Refusals:
         if refused.is_empty():
             return
         self.rows += refused.height
-        cells = texts.select(
-            *(shown(name, pl.col(RAW.format(name))).alias(name) for name in self._fields)
-        )
+        cells = texts.select(*(shown(name, pl.col(RAW.format(name))).alias(name) for name in self._fields))
         rows = pl.concat(
             [refused.select("row_no", pl.selectors.starts_with(HOLDS.format(""))), cells], how="horizontal"
         ).with_columns(pl.struct(self._fields).struct.json_encode().alias("row_data"))
@@ -109,9 +108,8 @@ class Refusals:
         """Schema REJECTED, in the order of the file's rows."""
         parts = self._parts or [pl.DataFrame(schema=_SHAPE)]
         rows = pl.concat(parts, how="vertical_relaxed").sort("row_no", maintain_order=True)
-        made: dict[str, Any] = {name: rows[name].to_arrow().cast(pa.string()) for name in _SHAPE if name != "row_no"}
-        made["capture_sha256"] = pa.array([self._sha256] * rows.height, pa.string())
-        return pa.table({each.name: made[each.name] for each in REJECTED}, REJECTED)
+        rows = rows.with_columns(pl.lit(self._sha256).alias("capture_sha256")).select(REJECTED.names)
+        return rows.to_arrow().cast(REJECTED)
 
 
 def too_many(counts: Mapping[str, int], headers: Mapping[str, str], rule: RowRule) -> FileRefused:
@@ -126,5 +124,3 @@ def too_many(counts: Mapping[str, int], headers: Mapping[str, str], rule: RowRul
         + f" (nhiều nhất: quy tắc {name}; gần đây nhất ở cột «{column}»), nên cả tệp không được nhận.",
         remedy_vi="Lỗi lặp lại ở hầu hết các dòng thường do cách xuất dữ liệu; đề nghị xuất lại danh sách đúng mẫu.",
     )
-
-

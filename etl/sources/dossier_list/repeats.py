@@ -46,7 +46,8 @@ class Repeats:
             return np.empty(0, np.uint32)
         # Where each print would stand among those seen twice: a binary search in a short list.
         place = np.minimum(np.searchsorted(twice, prints), twice.size - 1)
-        return np.concatenate(self._rows)[twice[place] == prints]
+        rows: npt.NDArray[np.uint32] = np.concatenate(self._rows)[twice[place] == prints]
+        return rows
 
     def settle(self, copy: Path) -> pl.DataFrame:
         """Rows to take out: the copy's columns, ``first`` (row number of the code's first), ``conflict``.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import fastexcel
 import polars as pl
@@ -30,7 +31,9 @@ def scan_texts(path: Path, inspected: Inspected, found: RecognisedList, work: Pa
     if found.sheet is not None:
         return _sheet(path, found).lazy()
     if (inspected.encoding or "utf-8").lower() in _UTF8 and not _old_line_ends(path):
-        return _scan(path, found.delimiter or ",", found.header_lines, found.columns.width, found.columns.read)
+        return _scan(
+            path, found.delimiter or ",", found.header_lines, found.columns.width, found.columns.read
+        )
     kept = work / "wanted_columns.csv"
     _rewrite(path, inspected, found, kept)
     names = [*found.columns.read.values(), BEYOND]
@@ -49,6 +52,7 @@ def _scan(path: Path, delimiter: str, skip: int, width: int, read: dict[int, str
         skip_lines=skip,
         schema=dict.fromkeys(names, pl.String),
         missing_columns="insert",
+        extra_columns="ignore",
         truncate_ragged_lines=True,
     ).select(*read.values(), surplus)
 
@@ -56,14 +60,14 @@ def _scan(path: Path, delimiter: str, skip: int, width: int, read: dict[int, str
 def _sheet(path: Path, found: RecognisedList) -> pl.DataFrame:
     wanted = found.columns.read
 
-    def is_wanted(column: fastexcel.ColumnInfoNoDtype) -> bool:
+    def is_wanted(column: Any) -> bool:
         return column.absolute_index in wanted
 
     sheet = fastexcel.read_excel(path).load_sheet(
         str(found.sheet), header_row=found.header_row - 1, dtypes="string", use_columns=is_wanted
     )
     positions = [column.absolute_index for column in sheet.selected_columns]
-    frame = sheet.to_polars()
+    frame: pl.DataFrame = sheet.to_polars()
     frame.columns = [wanted[position] for position in positions]
     return frame.with_columns(pl.lit(None, dtype=pl.String).alias(BEYOND))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -36,8 +37,12 @@ FORMATS = (
     "%H:%M %d/%m/%Y",
 )
 _ZONED = "%Y-%m-%dT%H:%M:%S%.f%#z"
-# A year of two digits would be read as the year 26.
-_FIRST_YEAR, _LAST_YEAR = 2000, 2099
+# What a value may be at most: a year of two digits would be read as the year 26.
+_FIRST, _LAST = datetime(2000, 1, 1), datetime(2099, 12, 31, 23, 59, 59)  # noqa: DTZ001 - the list's own local time
+_REACH: Mapping[str, tuple[Any, Any]] = dict.fromkeys(DATES, (_FIRST, _LAST)) | {
+    "status": (1, 10),
+    "channel": (1, 3),
+}
 
 # Folded texts (lower case, no marks, letters and digits only) to values: domain brief, source 4b.
 STATUSES: Mapping[str, int] = {
@@ -123,7 +128,9 @@ def quick(fields: Sequence[str], writing: Writing) -> list[pl.Expr]:
     for name in fields:
         text = pl.col(name)
         if name in DATES:
-            made.append(text.str.to_datetime(writing.formats[name], strict=False, time_unit="us", cache=False))
+            made.append(
+                text.str.to_datetime(writing.formats[name], strict=False, time_unit="us", cache=False)
+            )
         elif name in FLAGS:
             made.append(pl.when(text == "1").then(True).when(text == "0").then(False).alias(name))
         elif name in ("status", "channel"):
@@ -142,15 +149,12 @@ def finish(batch: pl.DataFrame, fields: Sequence[str], writing: Writing) -> pl.D
         if name in ("code", "unit_code"):
             continue
         values, texts = batch[name], batch[RAW.format(name)]
-        if name in DATES:
-            values = _in_reach(values)
-        elif name == "status":
-            values = values.set(~values.is_between(1, 10), None)
-        elif name == "channel":
-            values = values.set(~values.is_between(1, 3), None)
-        unread = texts.is_not_null() & values.is_null()
-        if unread.any():
-            values, unread = _read_again(name, values, texts, unread)
+        if name in _REACH:
+            values = _within(values, *_REACH[name])
+        if values.null_count() == texts.null_count():  # the common case: every text was read
+            unread = pl.repeat(False, batch.height, eager=True)
+        else:
+            values, unread = _read_again(name, values, texts, texts.is_not_null() & values.is_null())
         if name in writing.marked:
             values = values.set(values.is_null() & ~unread, False)
         made += [values.rename(name), unread.rename(UNREADABLE.format(name))]
@@ -164,7 +168,7 @@ def _read_again(
     again = texts.gather(places).str.strip_chars()
     blank = again.str.to_lowercase().is_in(_EMPTY)
     if name in DATES:
-        read = _in_reach(_any_moment(again))
+        read = _within(_any_moment(again), _FIRST, _LAST)
     else:
         table: Mapping[str, Any] = (
             STATUSES if name == "status" else CHANNELS if name == "channel" else _BOOLEANS
@@ -193,14 +197,15 @@ def _any_moment(texts: pl.Series) -> pl.Series:
 
 
 def _moments(texts: pl.Series, pattern: str) -> pl.Series:
-    return _in_reach(texts.str.to_datetime(pattern, strict=False, time_unit="us", cache=False))
+    moments = texts.str.to_datetime(pattern, strict=False, time_unit="us", cache=False)
+    return _within(moments, _FIRST, _LAST)
 
 
-def _in_reach(moments: pl.Series) -> pl.Series:
-    first, last = moments.dt.year().min(), moments.dt.year().max()
-    if first is None or (first >= _FIRST_YEAR and last <= _LAST_YEAR):
-        return moments
-    return moments.set(~moments.dt.year().is_between(_FIRST_YEAR, _LAST_YEAR), None)
+def _within(values: pl.Series, least: Any, most: Any) -> pl.Series:
+    lowest, highest = values.min(), values.max()
+    if lowest is None or (lowest >= least and highest <= most):
+        return values
+    return values.set(~values.is_between(least, most), None)
 
 
 class Units:
@@ -230,39 +235,36 @@ class Units:
         return batch.drop("stem").with_columns(made.get_columns())
 
     def _beginnings(self, batch: pl.DataFrame) -> pl.DataFrame:
-        stems = batch.select(pl.col("stem").unique()).drop_nulls()
-        parts = stems.with_columns(
+        stems = batch["stem"].unique()
+        parts = pl.DataFrame({"stem": stems}).with_columns(
             pl.col("stem").str.extract_groups(_STEM.pattern).struct.unnest()
-        ).with_columns(("20" + pl.col("day")).str.to_date("%Y%m%d", strict=False).alias("code_day"))
+        )
         units = parts["unit"].unique().drop_nulls().to_list()
         table = pl.DataFrame(
             {
-                "unit": units,
-                "known": pl.Series([self._unit(each) for each in units], dtype=self.kind),
-                "code_of_province": pl.Series([self._is_ours(each) for each in units], dtype=pl.Boolean),
-            },
-            schema_overrides={"unit": pl.String},
+                "text": pl.Series(units, dtype=pl.String),
+                "unit": pl.Series([self._unit(each) for each in units], dtype=self.kind),
+                "ours": pl.Series([self._is_ours(each) for each in units], dtype=pl.Boolean),
+            }
         )
-        table = parts.join(table, on="unit", how="left").select(
-            "stem",
-            pl.col("known").alias("unit"),
-            pl.col("code_of_province"),
-            (pl.col("known").is_not_null() | ~pl.col("code_of_province")).alias("unit_known"),
-            pl.col("code_day"),
-            pl.col("code_day").is_not_null().alias("beginning"),
+        day = ("20" + pl.col("day")).str.to_date("%Y%m%d", strict=False)
+        table = parts.rename({"unit": "text"}).join(table, on="text", how="left", maintain_order="left")
+        table = table.select(
+            "unit",
+            (pl.col("unit").is_not_null() | ~pl.col("ours")).alias("unit_known"),
+            pl.col("ours").alias("code_of_province"),
+            pl.when(pl.col("stem").is_not_null()).then(day.is_not_null()).alias("code_well_formed"),
+            day.alias("code_day"),
         )
-        digits = pl.col("code").str.len_bytes() - pl.col("stem").str.len_bytes()
-        return (
-            batch.select("code", "stem")
-            .join(table, on="stem", how="left", maintain_order="left")
-            .select(
-                "unit",
-                "unit_known",
-                "code_of_province",
-                (pl.col("beginning") & digits.is_between(1, _LONGEST_NUMBER)).alias("code_well_formed"),
-                "code_day",
-            )
-        )
+        # One look-up of each text, then gathers by its number: a third of the time of a join.
+        numbers = pl.int_range(stems.len(), dtype=pl.UInt32, eager=True)
+        rows = table[batch["stem"].replace_strict(stems, numbers, return_dtype=pl.UInt32)]
+        digits = batch["code"].str.len_bytes() - batch["stem"].str.len_bytes()
+        counted = (digits >= 1) & (digits <= _LONGEST_NUMBER)
+        if counted.all():  # nulls aside
+            return rows
+        formed = rows["code_well_formed"] & counted
+        return rows.with_columns(formed.alias("code_well_formed"))
 
     def _unit(self, text: str) -> str | None:
         """The unit whose code is the longest beginning of ``text``, cut at its dots."""
