@@ -53,11 +53,15 @@ def _scan(path: Path) -> Any:
     import polars as pl
 
     named = pl.scan_csv(path, infer_schema=False).select(**{ours: pl.col(h) for h, ours in _HEADERS.items()})
+    code = pl.col("code")
     return named.with_columns(
-        pl.col("code").str.split_exact("-", 1).struct.field("field_0").alias("unit"),
-        pl.col(_MOMENTS).str.to_datetime(_MOMENT, time_unit="us"),
+        code.str.head(code.str.find("-", literal=True)).alias("unit"),
+        pl.col(_MOMENTS).str.to_datetime(_MOMENT, time_unit="us", cache=False),
         pl.col(_NUMBERS).cast(pl.Int8),
-        *(pl.col(flag).replace_strict(["1", "0"], [True, False], return_dtype=pl.Boolean) for flag in _FLAGS),
+        *(
+            pl.when(pl.col(flag) == "1").then(True).when(pl.col(flag) == "0").then(False).alias(flag)
+            for flag in _FLAGS
+        ),
     )
 
 

@@ -23,11 +23,11 @@ def start_server(home: Path) -> EmbeddedServer:
 
 
 @contextmanager
-def database(server: EmbeddedServer) -> Iterator[str]:
-    """The owner's URL of a new copy of the template; dropped afterwards."""
+def database(server: EmbeddedServer, template: str = WAREHOUSE_DATABASE) -> Iterator[str]:
+    """The owner's URL of a new copy of the template (any database nobody is connected to); dropped afterwards."""
     name = f"t_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server.url("postgres", OWNER), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{WAREHOUSE_DATABASE}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         with psycopg.connect(server.url(name, OWNER)) as connection:
             # Rights on a database itself are not copied from its template.

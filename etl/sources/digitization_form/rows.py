@@ -32,6 +32,7 @@ from etl.sources.digitization_form.labels import Labels, is_serial
 from etl.sources.digitization_form.layouts import Column, Template
 from etl.sources.digitization_form.recognise import SheetForm
 from etl.sources.digitization_form.refusals import cut, refused
+from etl.sources.digitization_form.totals import StatedTotal, settle_totals
 from etl.sources.digitization_form.words import plain
 
 _MERGED = "merged_cells"
@@ -51,19 +52,6 @@ class _Row:
     texts: tuple[str, ...]
     has_figures: bool
     has_words: bool
-
-
-@dataclass
-class _Total:
-    """A total row as met: resolved to a block when the whole sheet has been seen."""
-
-    at: int
-    label: str
-    kind: str
-    named: str | None
-    section: str | None
-    figures: dict[str, int | None]
-    locator: str
 
 
 class SheetReader:
@@ -89,7 +77,7 @@ class SheetReader:
                         ((row, place), _MERGED) for place in range(left, right + 1) if place in self.measures
                     )
         self.numerals: dict[str, str | None] = {}
-        self.totals: list[_Total] = []
+        self.totals: list[StatedTotal] = []
         self.blocks: list[str | None] = []
 
     def read(self) -> None:
@@ -123,7 +111,9 @@ class SheetReader:
                     raise self._unknown_section(row)
                 case _:
                     self.collected.ignore(kind)
-        self._settle_totals()
+        told, notes = settle_totals(self.totals, self.blocks, self.grid.name if self.is_part else None)
+        self.collected.totals += told
+        self.collected.notes_vi += notes
         hidden = [str(index + 1) for index in indexes if index in self.grid.hidden_rows]
         if hidden:
             where = f" ở trang tính “{self.grid.name}”" if self.grid.name else ""
@@ -287,7 +277,7 @@ class SheetReader:
         self.collected.ignore(counted_as)
         if row.has_figures:
             self.totals.append(
-                _Total(row.index, row.label, kind, named, self.block, figures, self.grid.place(row.index))
+                StatedTotal(row.label, kind, named, self.block, figures, self.grid.place(row.index))
             )
 
     def _stray(self, row: _Row) -> None:
@@ -394,42 +384,6 @@ class SheetReader:
             "Đề nghị mở tệp bằng Excel hoặc LibreOffice, chờ tính xong, lưu lại rồi gửi lại.",
             self.grid.place(*places[0]),
         )
-
-    # ------------------------------------------------------------------ totals
-
-    def _settle_totals(self) -> None:
-        """Say of every total row which block it is of.
-
-        "Tổng cộng" at the end of a section that another follows is that section's; where a form writes it so,
-        the last section's first one is too, and only a second one is the whole form's.
-        """
-        last = self.blocks[-1] if self.blocks else None
-        inside = [item for item in self.totals if item.kind == "grand" and item.section not in (None, last)]
-        in_last = [item for item in self.totals if item.kind == "grand" and item.section == last and last]
-        for item in self.totals:
-            if item.kind == "block":
-                block = item.named or item.section
-            elif item in inside or (inside and in_last and item is in_last[0]):
-                block = item.section
-            else:
-                block = None
-            if block is None and self.is_part:
-                block = self._only_block(item)
-                if block is None:
-                    continue
-            self.collected.totals.append(
-                {"block": block, "label": cut(item.label), "locator": item.locator, **item.figures}
-            )
-
-    def _only_block(self, item: _Total) -> str | None:
-        """The whole of a sheet that holds one block is that block; of several, nothing can be compared with it."""
-        if len(self.blocks) == 1:
-            return self.blocks[0]
-        self.collected.notes_vi.append(
-            f"Dòng “{cut(item.label)}” của trang tính “{self.grid.name}” cộng nhiều khối trong biểu có nhiều trang tính: "
-            "không dùng để đối chiếu."
-        )
-        return None
 
 
 def blocks_named(texts: Sequence[str], labels: Labels) -> str | None:
