@@ -58,7 +58,7 @@ class Settings(BaseSettings):
         "administrative",
         description="Days of the digitization report: 15th to 14th (Decree 09/2019), or calendar months.",
     )
-    file_max_mib: int = Field(2048, gt=0, description="Largest file that is taken from the inbox, MiB.")
+    file_max_mib: int = Field(4096, gt=0, description="Largest file that is taken from the inbox, MiB.")
     file_memory_mib: int = Field(
         3072, ge=512, description="Memory the process that reads a handed-in file may use, MiB."
     )

@@ -1,16 +1,21 @@
-"""Looking at one handed-in file: guard, read, judge, and the capture it becomes. Writes nothing but work files."""
+"""Looking at one handed-in file: guard, read, judge, and the capture it becomes.
+
+Guard and readers run in limited processes; here are only their answers.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
 from etl.archive import Archive, Capture
 from etl.errors import FileRefused, Terminal
+from etl.inbox.apart import run_apart
 from etl.inbox.claim import Claim
-from etl.inbox.guard import Limits, inspect_file
+from etl.inbox.inspected import Inspected
+from etl.inbox.limits import Limits
 from etl.inbox.reading import read_handed_in
 from etl.periods import VIETNAM, Period, Window, named_window, window_of
 from etl.reference.provinces import Province
@@ -44,7 +49,8 @@ def examine(
     Raises FileRefused, and Terminal where the file changed after it was taken.
     """
     limits = file_limits(settings)
-    inspected = inspect_file(claim.path, limits, name=claim.file_name)
+    argument = {"path": str(claim.path), "name": claim.file_name, "limits": asdict(limits)}
+    inspected = Inspected.from_plain(run_apart("etl.inbox.guard:inspect_apart", argument, limits))
     if inspected.sha256 != claim.sha256:
         raise Terminal(f"{claim.path} has changed since it was taken", "hand it in again, and leave it alone")
     return read_handed_in(

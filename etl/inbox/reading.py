@@ -84,6 +84,7 @@ def recognise_and_read(argument: Mapping[str, Any]) -> dict[str, Any]:
             templates=templates,
             calendar=argument["calendar"],
             window=window,
+            provinces_dir=Path(argument["provinces_dir"]),
         )
     elif recognise_list(path, inspected) is not None:
         reading = read_list(

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from etl.inbox.limits import MIB
 from etl.inbox.refusals import refusal, shown
 from etl.inbox.sheet_tally import Tally, column_letters, column_number, dde_in
-from etl.inbox.xml_bytes import Attributes, walk
+from etl.inbox.xml_bytes import Attributes, local, walk
 
 _LONGEST_HEAD, _LONGEST_TAIL = 1 * MIB, 32 * MIB
 _PAD = b"\0" * 24  # room to look past the last tag of a window
@@ -29,6 +29,7 @@ _COLUMN = re.compile(rb"<col\s([^>]*)>")
 _ROW = re.compile(rb"<row\s([^>]*)>")
 _HIDING_ROW = re.compile(rb"""<row\s[^>]*(?:hidden|ht)\s*=\s*["'](?:1|t|o|0)""")
 _MERGE = re.compile(rb"<mergeCell\s([^>]*)>")
+_ADDRESS = re.compile(r"([A-Za-z]{1,3})([0-9]{1,8})")
 _PREFIXED = re.compile(rb"<[A-Za-z_][\w.-]*:(?:c|row)[\s/>]")
 _FORMULA = re.compile(
     rb'<c r="([A-Z]{1,3}[0-9]{1,7})"([^>]*)>\s*<f(?:\s[^>]*)?(?:/>|>([^<]*)</f>)\s*'
@@ -192,28 +193,33 @@ def slow_scan(member: str, chunks: Iterator[bytes], tally: Tally) -> None:
 
 
 class _SlowScan:
+    """Handlers of expat. Called tens of millions of times: what happens for every cell is written out."""
+
     def __init__(self, member: str, tally: Tally) -> None:
         self._member, self._tally = member, tally
         self._row = self._column = 0
+        self._farthest = self._farthest_valued = (0, 0)
         self._kind: str | None = None
         self._reading = ""
         self._formula: str | None = None
         self._value: str | None = None
         self._length = 0
+        self._columns: dict[str, int] = {}
 
     def start(self, name: str, attributes: Attributes) -> None:
-        if name == "row":
+        if ":" in name:
+            name = local(name)
+        if name == "c":
+            self._begin_cell(attributes)
+        elif name in ("v", "t"):
+            self._reading = name
+            self._value = self._value or ""
+        elif name == "row":
             self._row = self._number(attributes["r"]) if "r" in attributes else self._row + 1
             self._column = 0
             self._tally.row(self._row, attributes)
-        elif name == "c":
-            self._begin_cell(attributes)
-        elif name in ("f", "v", "t"):
-            self._reading = name
-            if name == "f":
-                self._formula = ""
-            else:
-                self._value = self._value or ""
+        elif name == "f":
+            self._reading, self._formula = name, ""
         elif name == "dimension":
             self._tally.declare(attributes.get("ref", ""))
         elif name == "col":
@@ -222,18 +228,12 @@ class _SlowScan:
             self._tally.merge(attributes.get("ref", ""))
 
     def end(self, name: str) -> None:
-        if name in ("f", "v", "t"):
+        if ":" in name:
+            name = local(name)
+        if name in ("v", "t", "f"):
             self._reading = ""
         elif name == "c":
-            cell = f"{column_letters(self._column)}{self._row}"
-            if self._formula is not None:
-                if dde_in(self._formula):
-                    raise self._tally.dde(cell)
-                valued = bool(self._value) or (self._value == "" and self._kind == "str")
-                self._tally.formula(cell, valued)
-            self._tally.reach(self._row, self._column)
-            if self._value or self._formula is not None:
-                self._tally.reach_valued(self._row, self._column)
+            self._end_cell()
 
     def text(self, text: str) -> None:
         if not self._reading:
@@ -247,16 +247,36 @@ class _SlowScan:
             self._value = text
 
     def _begin_cell(self, attributes: Attributes) -> None:
-        self._kind, self._formula, self._value, self._reading, self._length = (
-            attributes.get("t"), None, None, "", 0,
-        )  # fmt: skip
-        if "r" not in attributes:
+        self._kind = attributes.get("t")
+        self._formula = self._value = None
+        self._reading, self._length = "", 0
+        address = attributes.get("r")
+        if address is None:
             self._column += 1
             return
-        found = re.fullmatch(r"([A-Za-z]{1,3})([0-9]{1,8})", attributes["r"])
+        found = _ADDRESS.fullmatch(address)
         if not found:
-            self._broken(attributes["r"])
-        self._column, self._row = column_number(found[1]), int(found[2])
+            self._broken(address)
+        letters = found[1]
+        if letters not in self._columns:  # at most 18,278 of them, in either case of letters
+            self._columns[letters] = column_number(letters)
+        self._column, self._row = self._columns[letters], int(found[2])
+
+    def _end_cell(self) -> None:
+        row, column, formula = self._row, self._column, self._formula
+        if formula is not None:
+            cell = f"{column_letters(column)}{row}"
+            if dde_in(formula):
+                raise self._tally.dde(cell)
+            self._tally.formula(cell, bool(self._value) or (self._value == "" and self._kind == "str"))
+        if row > self._farthest[0] or column > self._farthest[1]:
+            self._farthest = max(row, self._farthest[0]), max(column, self._farthest[1])
+            self._tally.reach(*self._farthest)
+        if (self._value or formula is not None) and (
+            row > self._farthest_valued[0] or column > self._farthest_valued[1]
+        ):
+            self._farthest_valued = max(row, self._farthest_valued[0]), max(column, self._farthest_valued[1])
+            self._tally.reach_valued(*self._farthest_valued)
 
     def _number(self, text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,8}", text):

@@ -13,7 +13,7 @@ from etl.inbox.limits import Limits
 from etl.inbox.refusals import refusal, shown
 from etl.inbox.sheet_scan import FastScan, Irregular, slow_scan
 from etl.inbox.sheet_tally import Tally
-from etl.inbox.xml_bytes import Attributes, utf8, walk, with_head, without_doctype
+from etl.inbox.xml_bytes import Attributes, local, utf8, walk, with_head, without_doctype
 from etl.inbox.zip_members import Container, Member
 
 _TYPES, _WORKBOOK, _BINARY_WORKBOOK = "[content_types].xml", "xl/workbook.xml", "xl/workbook.bin"
@@ -102,7 +102,7 @@ def _check_content_types(container: Container, member: Member) -> None:
     types: dict[str, str] = {}
 
     def start(name: str, attributes: Attributes) -> None:
-        if name in ("Override", "Default"):
+        if local(name) in ("Override", "Default"):
             key = attributes.get("PartName", "").lstrip("/") or f"*.{attributes.get('Extension', '')}"
             types[key.casefold()] = attributes.get("ContentType", "").casefold()
 
@@ -121,7 +121,7 @@ def _check_content_types(container: Container, member: Member) -> None:
 
 def _check_relations(container: Container, member: Member) -> None:
     def start(name: str, attributes: Attributes) -> None:
-        if name != "Relationship":
+        if local(name) != "Relationship":
             return
         kind = attributes.get("Type", "").casefold()
         for pattern, rule in _RELATIONS:
@@ -136,7 +136,7 @@ def _check_relations(container: Container, member: Member) -> None:
 
 def _external_link(container: Container, member: Member) -> FileRefused:
     found: set[str] = set()
-    walk(member.name, _xml(container, member), lambda name, _: found.add(name))
+    walk(member.name, _xml(container, member), lambda name, _: found.add(local(name)))
     if "ddeLink" in found:
         where = shown(member.name)
         return refusal("guard.dde", locator=where, where=(f"part {where}", f"Phần {where}"))
@@ -147,11 +147,11 @@ def _read_workbook(container: Container) -> _Workbook:
     workbook = _Workbook()
 
     def start(name: str, attributes: Attributes) -> None:
-        if name == "sheet":
+        if local(name) == "sheet":
             relation = next((value for key, value in attributes.items() if key.endswith(":id")), "")
             visible = attributes.get("state", "visible") == "visible"
             workbook.sheets.append((attributes.get("name", ""), relation, visible))
-        elif name == "calcPr":
+        elif local(name) == "calcPr":
             workbook.recalculates = attributes.get("fullCalcOnLoad") in ("1", "true")
 
     walk(_WORKBOOK, _xml(container, container.members[_WORKBOOK]), start)
@@ -166,7 +166,7 @@ def _sheet_paths(container: Container, workbook: _Workbook) -> dict[str, tuple[s
     targets: dict[str, str] = {}
 
     def start(name: str, attributes: Attributes) -> None:
-        if name == "Relationship":
+        if local(name) == "Relationship":
             targets[attributes.get("Id", "")] = attributes.get("Target", "")
 
     relations = container.members.get(_WORKBOOK_RELATIONS)

@@ -98,7 +98,7 @@ def walk(
     end: Callable[[str], None] | None = None,
     text: Callable[[str], None] | None = None,
 ) -> None:
-    """Parse UTF-8 XML as a stream; names come without their prefix. No entity is ever expanded.
+    """Parse UTF-8 XML as a stream; names come as written (``local`` takes the prefix off). No entity is expanded.
 
     Raises FileRefused: guard.entities at a document type, guard.damaged when it is not well-formed.
     """
@@ -109,9 +109,10 @@ def walk(
 
     parser.StartDoctypeDeclHandler = doctype
     parser.EntityDeclHandler = doctype
-    parser.StartElementHandler = lambda name, attributes: start(name.rpartition(":")[2], attributes)
+    parser.buffer_text = True
+    parser.StartElementHandler = start
     if end is not None:
-        parser.EndElementHandler = lambda name: end(name.rpartition(":")[2])
+        parser.EndElementHandler = end
     if text is not None:
         parser.CharacterDataHandler = text
     run = 0
@@ -126,6 +127,11 @@ def walk(
     except expat.ExpatError as error:
         where = f"{shown(member)}, {error.lineno}:{error.offset}"
         raise refusal("guard.damaged", detail=(f"broken XML at {where}", f"XML lỗi tại {where}")) from error
+
+
+def local(name: str) -> str:
+    """An element's name without its prefix."""
+    return name.rpartition(":")[2]
 
 
 def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -34,15 +34,7 @@ CROSS JOIN LATERAL (
            round(100.0 * f.results_digitized / nullif(f.results_digitized + f.results_not_digitized, 0), 2)
                AS results_rate_pct
 ) r
-LEFT JOIN LATERAL (
-    SELECT k.form_id, k.edition, k.target_pct,
-           max(k.measure) FILTER (WHERE k.column_no = 9) AS measure_9,
-           max(k.measure) FILTER (WHERE k.column_no = 10) AS measure_10
-    FROM core.form_column k
-    WHERE k.is_default AND k.valid_from <= f.period_end AND (k.valid_to IS NULL OR k.valid_to >= f.period_end)
-    GROUP BY k.form_id, k.edition, k.valid_from, k.target_pct
-    ORDER BY k.valid_from DESC, k.edition DESC, k.form_id LIMIT 1
-) t ON true;
+LEFT JOIN core.form_in_force t ON f.period_end BETWEEN t.first_day AND t.last_day;
 COMMENT ON VIEW mart.digitization IS 'Provincial digitization figures, one line a unit and window, on the basis in force: the form, else the dossier list, of the window itself; for a quarter, half or year without a file of its own the sum of its whole months. Null means not told, never 0. Names are those in use on the window''s last day.';
 COMMENT ON COLUMN mart.digitization.province_code IS 'H-code.';
 COMMENT ON COLUMN mart.digitization.period_id IS 'Period the window stands for.';

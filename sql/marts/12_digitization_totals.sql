@@ -74,15 +74,7 @@ CROSS JOIN LATERAL (
            round(100.0 * b.results_digitized / nullif(b.results_digitized + b.results_not_digitized, 0), 2)
                AS results_rate_pct
 ) r
-LEFT JOIN LATERAL (
-    SELECT k.form_id, k.edition, k.target_pct,
-           max(k.measure) FILTER (WHERE k.column_no = 9) AS measure_9,
-           max(k.measure) FILTER (WHERE k.column_no = 10) AS measure_10
-    FROM core.form_column k
-    WHERE k.is_default AND k.valid_from <= b.period_end AND (k.valid_to IS NULL OR k.valid_to >= b.period_end)
-    GROUP BY k.form_id, k.edition, k.valid_from, k.target_pct
-    ORDER BY k.valid_from DESC, k.edition DESC, k.form_id LIMIT 1
-) t ON true;
+LEFT JOIN core.form_in_force t ON b.period_end BETWEEN t.first_day AND t.last_day;
 COMMENT ON VIEW mart.digitization_totals IS 'Totals of mart.digitization per block, and over the blocks told (block ALL). A total is null where any unit''s value is null. complete of ALL is true only where every block the province had on the last day is told and whole; missing_blocks names those that are not told, and their figures are not in the total.';
 COMMENT ON COLUMN mart.digitization_totals.province_code IS 'H-code.';
 COMMENT ON COLUMN mart.digitization_totals.period_id IS 'Period the window stands for.';

@@ -229,7 +229,7 @@ def test_nothing_in_etl_reads_a_clock_or_the_environment_outside_the_edges() -> 
     environment_edges = {
         "settings.py",
         "__init__.py",
-        "airflow_launch.py",
+        "airflow_environment.py",
         "airflow_processes.py",
         "embedded.py",
         "postmaster.py",

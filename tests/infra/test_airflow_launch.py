@@ -21,7 +21,8 @@ import psycopg
 import pytest
 
 from etl import airflow_launch
-from etl.airflow_launch import DagRunRequest, airflow_environment, migrate_airflow, run_dags, up
+from etl.airflow_environment import airflow_environment
+from etl.airflow_launch import DagRunRequest, migrate_airflow, run_dags, up
 from etl.errors import EnvironmentUnfit, Transient
 from etl.settings import PROJECT_ROOT, Settings
 from etl.warehouse import postmaster

@@ -201,13 +201,24 @@ def test_texts_with_line_breaks_and_separators_stay_in_their_cell(tmp_path: Path
     assert (reading.rows_read, reading.dossiers, broken(reading)) == (3, 2, {"status_missing": 1})
 
 
-def test_quote_that_never_closes_refuses_the_file(tmp_path: Path) -> None:
-    body = csv_bytes([dossier(number) for number in range(1, 50)])
-    cut = body.replace(f'"Tổ 1, {CANARY}"'.encode(), f'"Tổ 1, {CANARY}'.encode())
-    assert cut != body
+@pytest.mark.parametrize(
+    ("sound", "broken_text", "times"),
+    [
+        (f'"Tổ 1, {CANARY}"', f'"Tổ 1, {CANARY}', 1),
+        (f'"Tổ 1, {CANARY}"', f'"Tổ 1, {CANARY}', -1),
+        (f'"Tổ 1, {CANARY}"', f'"Tổ 1", {CANARY}"', 1),
+        ("Nguyễn", '"Nguyễn', 1),
+    ],
+    ids=["one", "all", "closed early", "opened in a name"],
+)
+def test_quotes_that_do_not_match_refuse_the_file(
+    tmp_path: Path, sound: str, broken_text: str, times: int
+) -> None:
+    body = csv_bytes([dossier(number) for number in range(1, 50)]).decode()
+    assert sound in body
     with pytest.raises(FileRefused) as caught:
-        read(tmp_path, cut.replace(b'"', b"", 48))
-    assert caught.value.rule in ("layout.csv_broken", "period.unknown")
+        read(tmp_path, body.replace(sound, broken_text, times).encode())
+    assert caught.value.rule == "layout.csv_broken"
     assert CANARY not in str(caught.value)
 
 

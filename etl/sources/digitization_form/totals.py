@@ -37,14 +37,12 @@ def settle_totals(
     closing = {id(item) for item in [*inside, *(in_last[:1] if inside else [])]}
     rows, notes = [], []
     for item in totals:
-        if item.kind == "block":
-            block = item.named or item.section
-        else:
-            block = item.section if id(item) in closing else None
+        by_place = item.section if item.kind == "block" or id(item) in closing else None
+        block = item.named or by_place
         if block is None and part_of is not None:
             if len(blocks) != 1:
                 notes.append(
-                    f"Dòng “{cut(item.label)}” của trang tính “{part_of}” cộng nhiều khối trong biểu có nhiều trang tính: "
+                    f"Dòng “{cut(item.label)}” của trang tính “{part_of}” cộng nhiều khối, biểu có nhiều trang tính: "
                     "không dùng để đối chiếu."
                 )
                 continue

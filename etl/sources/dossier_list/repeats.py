@@ -56,12 +56,8 @@ class Repeats:
         """
         rows = self.candidates()
         wanted = pl.Series("row_no", rows, dtype=pl.UInt32).implode()
-        found = pl.scan_parquet(copy)
-        if rows.size:
-            found = found.filter(pl.col("row_no").is_in(wanted.item()) & ~pl.col("quarantined"))
-        else:
-            found = found.head(0)
-        frame = found.collect().sort("row_no")
+        found = pl.scan_parquet(copy).filter(pl.col("row_no").is_in(wanted) & ~pl.col("quarantined"))
+        frame = (found if rows.size else pl.LazyFrame(schema=found.collect_schema())).collect().sort("row_no")
         return (
             frame.with_columns(
                 pl.col("row_no").min().over("code").alias("first"),
