@@ -235,8 +235,16 @@ def _print(outcomes: dict[str, Outcome], ratios: dict[str, float], title: str, q
         base = outcomes["product_parquet" if name.endswith("parquet") else "product_csv"]
         outcome = outcomes[name]
         ratio = times(outcome.median("compare"), base.median("compare"))
-        lines.append((label, outcome.shown("compare"), ratio, megabytes(outcome.peak_mb)))
-    table(title, ("", "compare", "÷ bochiso", "peak"), lines)
+        lines.append(
+            (
+                label,
+                outcome.shown("compare"),
+                ratio,
+                f"{outcome.facts['cpu_seconds']:.1f} s",
+                megabytes(outcome.peak_mb),
+            )
+        )
+    table(title, ("", "compare", "÷ bochiso", "CPU, last round", "peak"), lines)
     goals = (
         ("pandas as text ÷ bochiso, CSV", "pandas_text_csv_to_product", LEAST_CSV),
         ("pandas ÷ bochiso, Parquet", "pandas_parquet_to_product", LEAST_PARQUET),

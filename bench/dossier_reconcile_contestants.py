@@ -6,6 +6,7 @@ Imports stand inside, so that each pays for its own only.
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,12 @@ def product(home: Path, name: str) -> None:
             open_list=opener,
             work=home / "work",
         )
-    report(watch, findings=comparison.findings.num_rows, in_both=comparison.in_both)
+    report(
+        watch,
+        cpu_seconds=round(time.process_time(), 2),
+        findings=comparison.findings.num_rows,
+        in_both=comparison.in_both,
+    )
     _keep(comparison.findings, home, name)
 
 
@@ -112,7 +118,7 @@ def pandas(home: Path, name: str) -> None:
         order = list(_FIELDS)
         findings["place"] = findings["field"].map({field: order.index(field) for field in order})
         findings = findings.sort_values(["dossier_code", "finding", "place"]).drop(columns="place")
-    report(watch, findings=len(findings), in_both=len(both))
+    report(watch, cpu_seconds=round(time.process_time(), 2), findings=len(findings), in_both=len(both))
     import pyarrow as pa
 
     columns = ("dossier_code", "unit", "finding", "field", "provincial_value", "portal_value")

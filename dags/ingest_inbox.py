@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.sdk import dag, get_current_context, task, task_group
+from airflow.sdk import Param, dag, get_current_context, task, task_group
 from orchestration.assets import DIGITIZATION_SNAPSHOT
 from orchestration.inbox import AwaitFiles
 from orchestration.outcomes import run_stage
@@ -20,7 +20,7 @@ receipt (Vietnamese, HTML and JSON) stands beside it.
 
 A refused file fails its own tasks and no other's; its receipt says what to mend. The run that ends is followed
 by the next, which waits again. A published form or list emits the asset `digitization_snapshot`, which starts
-`provincial_digitization`.
+`provincial_digitization`. With `wait` off (a run by hand) an empty inbox ends the run.
 """
 
 
@@ -31,10 +31,11 @@ by the next, which waits again. A published form or list emits the asset `digiti
     catchup=False,
     is_paused_upon_creation=False,
     max_active_runs=1,
+    params={"wait": Param(True, type="boolean", description="off: an empty inbox ends the run")},
     default_args={
         "owner": "data-engineering",
         "retries": 2,
-        "retry_delay": timedelta(minutes=5),
+        "retry_delay": timedelta(minutes=1),  # whoever dropped the file waits, and so do later files
         "execution_timeout": timedelta(minutes=30),
     },
     tags=["ingest", "inbox"],

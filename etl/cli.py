@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from etl import __version__
 from etl.errors import BochisoError, UnknownName
-from etl.periods import VIETNAM, Period, reports_of_year
+from etl.periods import ADMINISTRATIVE, CALENDAR, VIETNAM, Period, reports_of_year
 from etl.reference.provinces import Province
 from etl.settings import Settings, get_settings
 
@@ -50,15 +51,22 @@ PortalOption = Annotated[
     str | None,
     typer.Option("--portal", help="base address of the portal, or of a sandbox; default: BOCHISO_PORTAL_URL"),
 ]
-
-
 StatedPeriodOption = Annotated[
     str | None,
     typer.Option("--period", "-p", help="the period the file is about, where it does not say so itself"),
 ]
+
+
+class Calendar(StrEnum):
+    """Which days a digitization period has."""
+
+    ADMINISTRATIVE = ADMINISTRATIVE
+    CALENDAR = CALENDAR
+
+
 CalendarOption = Annotated[
-    str | None,
-    typer.Option(help="administrative (15th to 14th) or calendar; default: BOCHISO_DIGITIZATION_CALENDAR"),
+    Calendar | None,
+    typer.Option(help="15th to 14th, or calendar months; default: BOCHISO_DIGITIZATION_CALENDAR"),
 ]
 
 
@@ -113,7 +121,19 @@ def run_digitization(
     from etl.cli_run import run_digitization_form
 
     settings = get_settings()
-    run_digitization_form(settings, province or settings.province, period, calendar, err=err, out=out)
+    days = calendar.value if calendar else None
+    run_digitization_form(settings, province or settings.province, period, days, err=err, out=out)
+
+
+@run_app.command("inbox")
+def run_inbox_now() -> None:
+    """Take what waits in the inbox now, once, without `bochiso up`; the receipts stand beside the files.
+
+    Example: `bochiso run inbox`
+    """
+    from etl.cli_run import run_inbox
+
+    run_inbox(get_settings(), err=err, out=out)
 
 
 @app.command()
@@ -139,7 +159,7 @@ def check(
         file,
         province or settings.province,
         period=period,
-        calendar=calendar,
+        calendar=calendar.value if calendar else None,
         receipt_folder=receipt,
         as_json=as_json,
     )
@@ -168,7 +188,7 @@ def ingest(
         files,
         province or settings.province,
         period=period,
-        calendar=calendar,
+        calendar=calendar.value if calendar else None,
         portal_list=portal_list,
         err=err,
     )

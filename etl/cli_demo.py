@@ -1,27 +1,47 @@
-"""The demonstration: the main job on invented figures, in a home folder of its own."""
+"""The demonstration: the main jobs on invented figures, in a home folder of its own."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from rich.console import Console
 
-from etl.cli_run import run_jobs, workbook_path
-from etl.periods import Period
+from etl.airflow_launch import DagRunRequest
+from etl.cli_run import (
+    INBOX_ONCE,
+    form_path,
+    form_request,
+    new_receipts,
+    receipt_times,
+    run_in_order,
+    workbook_path,
+)
+from etl.periods import ADMINISTRATIVE, CALENDAR, Period, window_of
+from etl.reference.provinces import Province
 from etl.sandbox import SamplePortal, SandboxServer
+from etl.sandbox.sample_form_layouts import Drift
+from etl.sandbox.sample_forms import write_form
+from etl.sandbox.sample_list_faults import Faults
+from etl.sandbox.sample_lists import write_dossier_list
 from etl.settings import Settings
-from etl.stages import ready_warehouse
+from etl.stages import named_province, ready_warehouse
 
 _QUESTION = (
-    '"select unit_name, total, rank_in_block from mart.unit_scorecard '
-    "where block = 'department' and period_id = '2026-08' order by rank_in_block\""
+    '"select unit_name, results_digitized, results_rate_pct, met_target from mart.digitization '
+    "where block = 'department' and period_id = '2026-09' order by results_rate_pct\""
 )
 _PROVINCE = "phu_tho"
 _MONTHS = ("2026-07", "2026-08")  # two, so that the workbook has something to compare with
+# 15 August to 14 September: the month that is reported beside the portal's August.
+_FORM = window_of(Period.parse("2026-09"), ADMINISTRATIVE)
+# The portal's own days, so that the two agree dossier by dossier but for what the list's faults hold back.
+_LIST = window_of(Period.parse("2026-08"), CALENDAR)
+_FAULTS = Faults(bad_code=3, unknown_status=2, unparsable_date=2, finished_before_received=1, duplicate=4)
 
 
 def run_demo(settings: Settings, err: Console, out: Console) -> None:
-    """Two months of one province from a sandbox portal to the workbook; prints where things are."""
+    """From a sandbox portal and files in the inbox to workbook, form and receipts; prints where things are."""
     home = settings.home / "demo"
     started = time.monotonic()
     with SandboxServer(SamplePortal()) as portal:
@@ -34,22 +54,53 @@ def run_demo(settings: Settings, err: Console, out: Console) -> None:
                 "portal_url": portal.url,
                 "portal_pause_seconds": 0.0,  # our own server on this machine needs no manners
                 "inbox": None,
+                "inbox_settle_seconds": 0.0,  # nobody is still writing these files
                 "deliverables": None,
+                "province": _PROVINCE,
             }
         )
         warehouse = ready_warehouse(mine)
-        run_jobs(mine, _PROVINCE, _MONTHS, report=True, err=err, out=err)
-    workbook = workbook_path(mine, _PROVINCE, Period.parse(_MONTHS[-1]))
-    docs = mine.data_docs_dir / "H44" / _MONTHS[-1] / "index.html"
-    out.print(
-        f"\nDone in {time.monotonic() - started:.0f} s, with invented figures for tỉnh Phú Thọ, August 2026:\n"
-    )
+        province = named_province(mine, _PROVINCE)
+        earlier = receipt_times(mine)
+        _drop(mine.inbox_dir, province)
+        run_in_order(mine, _runs(), err)
+    month = Period.parse(_MONTHS[-1])
+    out.print(f"\nDone in {time.monotonic() - started:.0f} s, with invented figures for {province.name}:\n")
+    receipts = [(f"{verdict} file", path) for verdict, path in new_receipts(mine, earlier)]
     for name, value in (
-        ("workbook", workbook),
-        ("data docs", docs),
+        ("workbook", workbook_path(mine, _PROVINCE, month)),
+        ("digitization form", form_path(mine, _PROVINCE, _FORM)),
+        *receipts,
+        ("data docs", mine.data_docs_dir / province.code / month.id / "index.html"),
         ("archive", mine.archive_dir),
         ("warehouse", f"{warehouse.display_url} (embedded, files in {home / 'postgres'})"),
     ):
-        out.print(f"  {name:<10} {value}", soft_wrap=True)
+        out.print(f"  {name:<18} {value}", soft_wrap=True, markup=False)
     out.print("\nAsk the warehouse:", soft_wrap=True)
     out.print(f"  BOCHISO_HOME={home} .venv/bin/bochiso sql {_QUESTION}", soft_wrap=True, markup=False)
+
+
+def _runs() -> list[DagRunRequest]:
+    """The portal's months and their report, then what waits in the inbox and the form."""
+    months = [{"province": _PROVINCE, "period": month} for month in _MONTHS]
+    return [
+        *(DagRunRequest("ingest_national_portal", month) for month in months),
+        DagRunRequest("monthly_report", months[-1]),
+        INBOX_ONCE,
+        form_request(_PROVINCE, _FORM),
+    ]
+
+
+def _drop(inbox: Path, province: Province) -> None:
+    """What offices hand in: a form, a dossier list with faults, and a form of another kind by mistake."""
+    write_form(inbox / f"bieu-so-hoa-{_FORM.period.id}.xlsx", province, _FORM)
+    write_form(
+        inbox / f"bieu-06-vpcp-gui-nham-{_FORM.period.id}.xlsx", province, _FORM, drift=Drift.FORM_06_VPCP
+    )
+    write_dossier_list(
+        inbox / f"danh-sach-ho-so-{_LIST.period.id}.csv",
+        province,
+        _LIST,
+        faults=_FAULTS,
+        encoding="utf-8-sig",
+    )

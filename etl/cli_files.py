@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from etl.errors import BochisoError, FileRefused, UnknownName, ValidationFailed
+from etl.cli_run import FilesRefused
+from etl.errors import FileRefused, Terminal, UnknownName, ValidationFailed
 from etl.file_stages import (
     answer,
     check_file,
@@ -19,21 +20,8 @@ from etl.file_stages import (
     validate_file,
 )
 from etl.inbox.receipt import Receipt, receipt_json, receipt_text, write_receipt
-from etl.periods import ADMINISTRATIVE, CALENDAR, Period
 from etl.settings import Settings
 from etl.stages import system_clock
-
-
-class FilesRefused(BochisoError):
-    """At least one file was refused; its receipt has said why. The exit code is the last refusal's."""
-
-    def __init__(self, message: str, remedy: str, exit_code: int) -> None:
-        super().__init__(message, remedy)
-        self.exit_code = exit_code
-
-    @property
-    def title(self) -> str:
-        return "refused"
 
 
 def check(
@@ -46,10 +34,11 @@ def check(
     receipt_folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Print the receipt a file would get; nothing is loaded. Raises FilesRefused where it would be refused."""
-    handed = take_file(
-        settings, path, system_clock, province=province, period=period, calendar=_calendar(calendar)
-    )
+    """Print the receipt a file would get; nothing is loaded.
+
+    Raises FilesRefused where it would be refused, UnknownName where there is no such file.
+    """
+    handed = take_file(settings, path, system_clock, province=province, period=period, calendar=calendar)
     receipt = check_file(settings, handed)
     _tell(receipt, as_json)
     if receipt_folder is not None:
@@ -74,30 +63,37 @@ def ingest(
 ) -> None:
     """Load files one after the other; each gets its receipt beside it, and a refused one stops no other.
 
-    Raises FilesRefused after the last file where one was refused.
+    Raises FilesRefused after the last file where one was refused, UnknownName before the first where one
+    does not exist.
     """
     if portal_list is not None and len(paths) != 1:
         raise UnknownName(
             "the portal's list is compared with one list of the province's",
             "name one file with --portal-list",
         )
-    refused: list[tuple[Path, int]] = []
-    for path in paths:
-        handed = take_file(
+    taken = [
+        take_file(
             settings,
             path,
             system_clock,
             province=province,
-            period=Period.parse(period).id if period else None,
-            calendar=_calendar(calendar),
+            period=period,
+            calendar=calendar,
             portal_list=portal_list,
         )
+        for path in paths
+    ]
+    refused: list[tuple[Path, int]] = []
+    for path, handed in zip(paths, taken, strict=True):
         try:
             receive(settings, handed, system_clock)
             validate_file(settings, handed, system_clock)
             publish_file(settings, handed, system_clock)
         except (FileRefused, ValidationFailed) as error:
             refused.append((path, error.exit_code))
+        except Terminal:  # the reason is not in the file: the others would end the same way
+            err.print(f"receipt  {answer(settings, handed, system_clock)}", soft_wrap=True, markup=False)
+            raise
         _tell(receipt_of(settings, handed), as_json=False)
         err.print(f"receipt  {answer(settings, handed, system_clock)}", soft_wrap=True, markup=False)
     if refused:
@@ -107,12 +103,6 @@ def ingest(
             "the receipts beside them say what to mend",
             refused[-1][1],
         )
-
-
-def _calendar(name: str | None) -> str | None:
-    if name not in (None, ADMINISTRATIVE, CALENDAR):
-        raise UnknownName(f"'{name}' is no calendar", f"use {ADMINISTRATIVE} (15th to 14th) or {CALENDAR}")
-    return name
 
 
 def _tell(receipt: Receipt, as_json: bool) -> None:

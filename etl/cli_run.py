@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,12 +10,20 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from etl.airflow_launch import DagRunRequest, DagRunResult, TaskResult, run_dags
 from etl.errors import BochisoError
-from etl.periods import Period
+from etl.inbox.folder import ACCEPTED, RECEIPT_SUFFIXES, REFUSED
+from etl.periods import CALENDAR, Period, Window, window_of
 from etl.settings import Settings
 from etl.stages import named_province
 
-# Tasks of the two DAGs, for the progress bar; a test keeps the numbers true.
-INGEST_TASKS, REPORT_TASKS = 8, 2
+# Tasks of the DAGs, for the progress bar; a test keeps the numbers true. Those of a mapped group count once.
+TASKS = {
+    "ingest_national_portal": 8,
+    "monthly_report": 2,
+    "ingest_inbox": 5,
+    "provincial_digitization": 2,
+}
+# The inbox is looked into once: nobody is there to wait for the next file.
+INBOX_ONCE = DagRunRequest("ingest_inbox", {"wait": False})
 
 
 class JobFailed(BochisoError):
@@ -28,6 +36,18 @@ class JobFailed(BochisoError):
     @property
     def title(self) -> str:
         return "failed"
+
+
+class FilesRefused(BochisoError):
+    """At least one file was refused; its receipt says why. The exit code is the last refusal's."""
+
+    def __init__(self, message: str, remedy: str, exit_code: int) -> None:
+        super().__init__(message, remedy)
+        self.exit_code = exit_code
+
+    @property
+    def title(self) -> str:
+        return "refused"
 
 
 def run_jobs(
@@ -63,10 +83,7 @@ def run_jobs(
     docs = settings.data_docs_dir / identity.code / periods[-1].id / "index.html"
     if docs.is_file():
         out.print(f"data docs  {docs}", soft_wrap=True)
-    failed = [(result, task) for result in results for task in result.failed_tasks]
-    broken = [result for result in results if not result.ok and result.error]
-    if failed or broken:
-        raise _failure(failed, broken, settings)
+    _raise_first_failure(results, settings)
     return results
 
 
@@ -75,24 +92,80 @@ def run_digitization_form(
 ) -> Path:
     """Make the digitization form of a period through its DAG, and print where it is.
 
-    Raises JobFailed with the sentence of what is missing.
+    Raises UnknownName before anything starts, JobFailed with the sentence of what is missing.
     """
     identity = named_province(settings, province)
-    period = Period.parse(period_id)
-    conf = {"province": identity.slug, "period": period.id, "calendar": calendar}
-    results = _watched(settings, [DagRunRequest("provincial_digitization", conf)], err)
-    failed = [(result, task) for result in results for task in result.failed_tasks]
-    broken = [result for result in results if not result.ok and result.error]
-    if failed or broken:
-        raise _failure(failed, broken, settings)
-    path = form_path(settings, identity.slug, period)
+    window = window_of(Period.parse(period_id), calendar or settings.digitization_calendar)
+    _raise_first_failure(_watched(settings, [form_request(identity.slug, window)], err), settings)
+    path = form_path(settings, identity.slug, window)
     out.print(f"form       {path}", soft_wrap=True)
     return path
 
 
-def form_path(settings: Settings, slug: str, period: Period) -> Path:
-    """Where the digitization form of a period stands."""
-    return settings.deliverables_dir / slug / period.id / f"bieu-so-hoa-{period.id}.xlsx"
+def run_inbox(settings: Settings, *, err: Console, out: Console) -> None:
+    """Take in what waits in the inbox through its DAG, and print where the receipts are.
+
+    Raises FilesRefused where a file was refused, JobFailed where a task failed for another reason.
+    """
+    before = receipt_times(settings)
+    [result] = _watched(settings, [INBOX_ONCE], err)
+    answered = new_receipts(settings, before)
+    for verdict, path in answered:
+        out.print(f"{verdict:<10} {path}", soft_wrap=True, markup=False)
+    if result.ok and not result.failed_tasks and not answered:
+        err.print(f"nothing waits in {settings.inbox_dir}", soft_wrap=True)
+    if not (result.ok and _answered(result)):
+        _raise_first_failure([result], settings)
+    if result.failed_tasks:
+        raise FilesRefused(
+            f"{len(result.failed_tasks)} of {len(answered)} files",
+            "the receipts beside them say what to mend",
+            result.failed_tasks[-1].exit_code or 1,
+        )
+
+
+def run_in_order(settings: Settings, requests: Sequence[DagRunRequest], err: Console) -> list[DagRunResult]:
+    """Run DAGs one after the other in one start of Airflow; files that the inbox refuses are no failure.
+
+    Raises JobFailed with the error class, sentence and exit code of the first task that failed.
+    """
+    results = _watched(settings, requests, err)
+    _raise_first_failure([result for result in results if not (result.ok and _answered(result))], settings)
+    return results
+
+
+def _answered(result: DagRunResult) -> bool:
+    """Whether what failed in a run are files only: each was refused with a receipt."""
+    refused = all(task.exit_code is not None for task in result.failed_tasks)
+    return result.dag_id == INBOX_ONCE.dag_id and refused
+
+
+def receipt_times(settings: Settings) -> dict[Path, int]:
+    """When each receipt in the inbox was written, in nanoseconds."""
+    return {
+        path: path.stat().st_mtime_ns
+        for verdict in (ACCEPTED, REFUSED)
+        for path in (settings.inbox_dir / verdict).glob(f"*{RECEIPT_SUFFIXES[0]}")
+    }
+
+
+def new_receipts(settings: Settings, before: Mapping[Path, int]) -> list[tuple[str, Path]]:
+    """Verdict and path of the receipts written since ``before`` (``receipt_times``), by path."""
+    now = receipt_times(settings)
+    return [(path.parent.name, path) for path in sorted(now) if now[path] != before.get(path)]
+
+
+def form_request(slug: str, window: Window) -> DagRunRequest:
+    """The run that makes the digitization form of a window."""
+    conf = {"province": slug, "period": window.period.id, "calendar": window.kind}
+    return DagRunRequest("provincial_digitization", conf)
+
+
+def form_path(settings: Settings, slug: str, window: Window) -> Path:
+    """Where the digitization form of a window stands (``etl.deliver.digitization_file``)."""
+    ending = "-duong-lich" if window.kind == CALENDAR else ""
+    name = f"bieu-so-hoa-{window.period.id}{ending}.xlsx"
+    return settings.deliverables_dir / slug / window.period.id / name
 
 
 def workbook_path(settings: Settings, slug: str, period: Period) -> Path:
@@ -105,9 +178,7 @@ def _published(result: DagRunResult) -> bool:
 
 
 def _watched(settings: Settings, requests: Sequence[DagRunRequest], err: Console) -> list[DagRunResult]:
-    total = sum(
-        INGEST_TASKS if request.dag_id == "ingest_national_portal" else REPORT_TASKS for request in requests
-    )
+    total = sum(TASKS[request.dag_id] for request in requests)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -124,10 +195,19 @@ def _watched(settings: Settings, requests: Sequence[DagRunRequest], err: Console
                 progress.update(bar, description=name)
             elif rest.startswith(("succeeded", "failed", "skipped")):
                 progress.advance(bar)
+                task = progress.tasks[0]
+                progress.update(bar, total=max(task.total or 0, task.completed))  # mapped tasks are many
                 shown = text.partition(": ")[0]  # the reason is told once, at the end
                 progress.console.print(f"  {shown}", style="dim", markup=False, soft_wrap=True)
 
         return list(run_dags(settings, requests, on_line=line))
+
+
+def _raise_first_failure(results: Sequence[DagRunResult], settings: Settings) -> None:
+    failed = [(result, task) for result in results for task in result.failed_tasks]
+    broken = [result for result in results if not result.ok and result.error]
+    if failed or broken:
+        raise _failure(failed, broken, settings)
 
 
 def _failure(

@@ -7,9 +7,11 @@ office that sent the file is left there for ``answer``, which writes the receipt
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TypedDict
 
@@ -17,10 +19,11 @@ from etl.archive import Archive
 from etl.errors import FileRefused, Transient, UnknownName, ValidationFailed
 from etl.inbox.answer import Told, build_receipt, refusal_of
 from etl.inbox.claim import Claim, load_claim, read_json, take, unanswered, write_json
-from etl.inbox.compare import compare_with_portal, keep_columns, read_portal_list
+from etl.inbox.compare import compare_with_portal, keep_columns, publish_with_portal, read_portal_list
 from etl.inbox.examine import bundle_of, examine, judge_reading, window_read
 from etl.inbox.folder import ACCEPTED, REFUSED, Inbox
 from etl.inbox.receipt import Receipt, write_receipt
+from etl.inbox.refusals import refusal
 from etl.periods import Period
 from etl.reference.provinces import Province, load_provinces
 from etl.settings import Settings
@@ -37,6 +40,8 @@ from etl.warehouse.staging import build_digitization_load
 
 _READING, _VERDICT = "reading", "verdict"
 _BUNDLE, _REFUSAL, _PUBLISHED, _ANSWER = "bundle.json", "refusal.json", "published.json", "answer.json"
+# A clock may stand still between two files; their hours must not.
+_BETWEEN = timedelta(microseconds=1)
 
 
 class FileSnapshot(TypedDict):
@@ -60,18 +65,23 @@ def take_waiting(settings: Settings, clock: Clock) -> list[str]:
     """Take every settled file of the inbox in hand. Returns work folders, unanswered earlier ones first."""
     begun = list(unanswered(settings.work_dir))
     inbox = Inbox(settings.inbox_dir, frozenset(load_provinces(settings.provinces_dir)))
-    now = clock()
-    taken = [
-        take(
-            settings.work_dir,
-            item.path,
-            province=item.province or named_province(settings, settings.province).slug,
-            received_at=now,
-            from_inbox=True,
-        )
-        for item in inbox.waiting(now.timestamp(), settings.inbox_settle_seconds)
-    ]
-    return [_handed(settings, folder) for folder in (*begun, *taken)]
+    taken: list[Path] = []
+    # One after the other in the order they were changed, each with its own hour: of two files of one
+    # window the later one speaks, also where a corrected "bieu (1).xlsx" sorts before "bieu.xlsx".
+    waiting = inbox.waiting(clock().timestamp(), settings.inbox_settle_seconds)
+    for place, item in enumerate(sorted(waiting, key=lambda item: item.changed_at)):
+        with suppress(FileNotFoundError):  # taken back by whoever dropped it
+            taken.append(
+                take(
+                    settings.work_dir,
+                    item.path,
+                    province=item.province or named_province(settings, settings.province).slug,
+                    received_at=clock() + place * _BETWEEN,
+                    from_inbox=True,
+                )
+            )
+    # A file that is dropped again while it is in hand begins anew, once.
+    return [_handed(settings, folder) for folder in dict.fromkeys((*begun, *taken))]
 
 
 def take_file(
@@ -102,7 +112,7 @@ def take_file(
 
 
 def receive(settings: Settings, handed: str, clock: Clock) -> str:
-    """Guard, recognise, read, archive. Returns the work folder.
+    """Guard, recognise, read. Returns the work folder.
 
     Raises FileRefused; the refusal is in the work folder then, and in the logbook.
     """
@@ -114,15 +124,15 @@ def receive(settings: Settings, handed: str, clock: Clock) -> str:
     ):
         run.message = f"{claim.file_name}, sha256 {claim.sha256[:12]}"
         reading = examine(settings, warehouse, claim, province, folder / _READING)
-        Archive(settings.archive_dir).put_file(claim.path)
         run.rows_read = reading.rows_read
     return handed
 
 
 def validate_file(settings: Settings, handed: str, clock: Clock) -> str:
-    """Match the units, judge the figures, record the capture. Returns the work folder.
+    """Match the units, judge the figures, archive the bytes, record the capture. Returns the work folder.
 
-    Raises FileRefused where no unit of the province is known, ValidationFailed when nothing
+    Raises FileRefused where its days are to come, no unit of the province is known or the file
+    has changed, ValidationFailed when nothing
     may be published; verdict and refused rows are in the warehouse then.
     """
     folder, claim, province = _opened(settings, handed)
@@ -136,6 +146,9 @@ def validate_file(settings: Settings, handed: str, clock: Clock) -> str:
         docs = settings.data_docs_dir / province.code / period_id / reading.source
         verdict = judge_reading(settings, warehouse, reading, province, claim.received_at, docs)
         archive = Archive(settings.archive_dir)
+        # Not before it is judged: bytes that no capture names would outlive their retention.
+        if archive.put_file(claim.path) != claim.sha256:
+            raise refusal("guard.changing")
         bundle = bundle_of(archive, claim, province, reading, verdict)
         verdict = verdict.of_capture(str(bundle.captures[0].capture_id))
         record_captures(warehouse, archive.recorded, clock())
@@ -169,31 +182,33 @@ def publish_file(settings: Settings, handed: str, clock: Clock) -> FileSnapshot:
     ):
         run.snapshot_id = bundle.snapshot_id
         refuse_mixed_origins(warehouse, bundle.captures[0].address or settings.portal_base)
-        portal = None
+        compared = None
         if claim.portal_list is not None and bundle.source == LIST_SOURCE:  # before anything becomes visible
             portal = read_portal_list(settings, warehouse, claim, claim.portal_list, province, verdict.window)
+            compared = compare_with_portal(
+                settings, verdict.window, (bundle.captures[0], folder / _READING / COPY), portal
+            )
         result = publish(warehouse, build_digitization_load(bundle, verdict))
         run.rows_read, run.rows_quarantined = verdict.rows_read, verdict.rows_quarantined
         run.rows_published, run.rows_ignored = verdict.rows_good, verdict.rows_ignored
         run.message = "published" if result.new else "already there, or a whole one speaks: nothing changed"
+        earlier: Told | None = read_json(folder / _PUBLISHED)  # a stage that is repeated changes nothing
         told: Told = {
             "snapshot_id": str(bundle.snapshot_id),
             "new": bool(result.new),
             "withheld": bool(result.withheld),
             "notes_vi": [],
         }
+        if earlier is not None and earlier["snapshot_id"] == told["snapshot_id"]:
+            told["new"] = told["new"] or earlier["new"]
         if bundle.source == LIST_SOURCE:
-            copy = folder / _READING / COPY
-            keep_columns(Archive(settings.archive_dir), copy, claim.sha256)
-            if portal is not None:
-                told["notes_vi"] = compare_with_portal(
-                    settings,
-                    warehouse,
-                    province,
-                    verdict.window,
-                    provincial=(bundle.captures[0], copy),
-                    portal=portal,
-                )
+            keep_columns(Archive(settings.archive_dir), folder / _READING / COPY, claim.sha256)
+            if compared is not None:
+                told["notes_vi"] = publish_with_portal(warehouse, province, verdict.window, compared)
+        elif claim.portal_list is not None:
+            told["notes_vi"] = [
+                "Tệp này là biểu tổng hợp, không đối chiếu được với danh sách hồ sơ của Cổng."
+            ]
         write_json(folder / _PUBLISHED, told)
     return FileSnapshot(
         snapshot_id=str(bundle.snapshot_id),
@@ -220,7 +235,10 @@ def answer(settings: Settings, handed: str, clock: Clock) -> str:
         verdict = REFUSED if receipt.state == "refused" else ACCEPTED
         target = Inbox(settings.inbox_dir).place(claim.file_name, verdict, claim.sha256)
     page, _ = write_receipt(receipt, target)
-    if claim.from_inbox:
+    if claim.from_inbox and claim.path.exists():  # else a try before this one has moved it
+        # Its time counts from now, whenever the office last saved it (etl.housekeeping).
+        answered_at = clock().timestamp()
+        os.utime(claim.path, (answered_at, answered_at))
         shutil.move(claim.path, target)
     write_json(folder / _ANSWER, str(page))
     return str(page)
@@ -242,8 +260,8 @@ def receipt_of(settings: Settings, handed: str, *, checked: bool = False) -> Rec
     Raises Transient where no stage has come to an end yet.
     """
     folder, claim, province = _opened(settings, handed)
-    refusal, published = read_json(folder / _REFUSAL), read_json(folder / _PUBLISHED)
-    if refusal is None and published is None and not checked:
+    refused, published = read_json(folder / _REFUSAL), read_json(folder / _PUBLISHED)
+    if refused is None and published is None and not checked:
         raise Transient(
             f"{claim.file_name} was neither taken nor refused: a stage before this one did not end",
             "look at that stage's error; the file stays in hand and is taken up again by the next run",
@@ -253,7 +271,7 @@ def receipt_of(settings: Settings, handed: str, *, checked: bool = False) -> Rec
         reading = DigitizationReading.load(folder / _READING)
     if (folder / _VERDICT / "verdict.json").is_file():
         verdict = DigitizationVerdict.load(folder / _VERDICT)
-    return build_receipt(claim, province, reading, verdict, refusal, published, checked=checked)
+    return build_receipt(claim, province, reading, verdict, refused, published, checked=checked)
 
 
 def _handed(settings: Settings, folder: Path) -> str:
@@ -268,7 +286,11 @@ def _opened(settings: Settings, handed: str) -> tuple[Path, Claim, Province]:
 
 @contextmanager
 def _remembered(folder: Path) -> Iterator[None]:
-    """Leave a failure's words in the work folder for the receipt. What may pass by itself is not one."""
+    """Leave a failure's words in the work folder for the receipt. What may pass by itself is not one.
+
+    Words that an earlier try of the same stage left are withdrawn: this one may succeed.
+    """
+    (folder / _REFUSAL).unlink(missing_ok=True)
     try:
         yield
     except Transient:

@@ -127,6 +127,18 @@ class Period:
                 return f"năm {self.year}"
 
 
+def periods_of_year(year: int) -> list[Period]:
+    """All periods of a year in the order they end, the shorter first: 12 months, 4 quarters, 2 halves, the year."""
+    found = [
+        Period(kind, year, number) for kind, span in _SPAN.items() for number in range(1, 12 // span + 1)
+    ]
+    return sorted(found, key=lambda period: (period.last_month, _SPAN[period.kind]))
+
+
+# "Before the 18th": the day the letter of Bà Rịa - Vũng Tàu names for month, quarter and year alike.
+BEFORE_DAY = 18
+
+
 @dataclass(frozen=True)
 class ReportCalendar:
     """What one report period needs and when it is owed (letter of BR-VT, Decree 09/2019).
@@ -144,6 +156,11 @@ class ReportCalendar:
     target_day: date
     due_at: datetime
     preliminary: bool
+
+    @property
+    def cut_off(self) -> datetime:
+        """The first instant after the window (00:00 of the 15th): from then on its figures are final."""
+        return datetime.combine(self.window_last + timedelta(days=1), time(), VIETNAM)
 
 
 @cache
@@ -174,36 +191,38 @@ def _month_before(year: int, month: int) -> tuple[int, int]:
     return (year, month - 1) if month > 1 else (year - 1, 12)
 
 
-def report_calendar(period: Period, overrides: Mapping[date, str] | None = None) -> ReportCalendar:
+def report_calendar(
+    period: Period,
+    overrides: Mapping[date, str] | None = None,
+    *,
+    target_before: int = BEFORE_DAY,
+    due_before: int = BEFORE_DAY,
+) -> ReportCalendar:
     """The two windows, the target day and the due instant of a report period.
 
     A month's report stands beside the portal's month before it (the only one that has
     ended by then); a quarter's and a year's beside the portal's running quarter and year.
+    ``target_before`` and ``due_before`` are days of the period's last month: the target is
+    the last working day before the one, the due instant the last second before the other.
     """
     start_year, start_month = _month_before(period.year, period.first_month)
     window_last = date(period.year, period.last_month, 14)
-    eighteenth = date(period.year, period.last_month, 18)
-    target = working_day_before(eighteenth, overrides)
+    target = working_day_before(date(period.year, period.last_month, target_before), overrides)
+    last_day = date(period.year, period.last_month, due_before) - timedelta(days=1)
     return ReportCalendar(
         period=period,
         window_first=date(start_year, start_month, 15),
         window_last=window_last,
         portal_period=period.previous() if period.kind == "month" else period,
         target_day=target,
-        due_at=datetime.combine(eighteenth - timedelta(days=1), time(23, 59, 59), VIETNAM),
+        due_at=datetime.combine(last_day, time(23, 59, 59), VIETNAM),
         preliminary=target <= window_last,
     )
 
 
 def reports_of_year(year: int, overrides: Mapping[date, str] | None = None) -> list[ReportCalendar]:
-    """All reports owed in a year, in the order they fall due: 12 months, 4 quarters, 1 year."""
-    owed: list[ReportCalendar] = []
-    for month in range(1, 13):
-        owed.append(report_calendar(Period("month", year, month), overrides))
-        if month % 3 == 0:
-            owed.append(report_calendar(Period("quarter", year, month // 3), overrides))
-    owed.append(report_calendar(Period("year", year), overrides))
-    return owed
+    """The reports the letter orders in a year, in the order they fall due: 12 months, 4 quarters, 1 year."""
+    return [report_calendar(period, overrides) for period in periods_of_year(year) if period.kind != "half"]
 
 
 # The two calendars a window of days may follow: 15th to 14th (Decree 09/2019), or the calendar's own months.

@@ -12,14 +12,15 @@ from orchestration.outcomes import run_stage
 class AwaitFiles(BaseOperator):
     """Take the files that wait in the inbox; where there is none, wait in the triggerer, not in a worker.
 
-    Returns the work folders of what was taken, those of an earlier run that died included.
+    Returns the work folders of what was taken, those of an earlier run that died included; none at all
+    where the inbox is empty and the run's parameter ``wait`` is off.
     """
 
     ui_color = "#e6f0e6"
 
     def execute(self, context: Any) -> list[str]:
         taken: list[str] = run_stage("take_waiting", module="etl.file_stages")
-        if not taken:
+        if not taken and context["params"]["wait"]:
             from plugins.inbox_trigger import InboxTrigger
 
             folder, provinces, poll, settle = run_stage("inbox_watch", module="etl.file_stages")

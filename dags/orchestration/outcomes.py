@@ -5,12 +5,15 @@ Terminal never retries, Transient does as the task declares, "no such data" may 
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from etl.errors import BochisoError, Terminal
+
+log = logging.getLogger(__name__)
 
 
 class TerminalFailure(AirflowFailException):
@@ -32,6 +35,7 @@ def run_stage(
     try:
         return getattr(import_module(module), name)(get_settings(), *arguments, system_clock)
     except skip_on as error:
+        log.warning("skipped: %s", error)  # the task's own log on Airflow's page says why
         raise AirflowSkipException(str(error)) from error
     except Terminal as error:
         raise TerminalFailure(error) from error

@@ -29,7 +29,9 @@ from etl.deliver.appendix_words import (
     ProvinceNames,
     band_of,
     change_label,
+    comparison_notes,
     indicator_note,
+    no_comparison,
     period_label,
     period_title,
     provisional_note,
@@ -177,6 +179,11 @@ def _write_province(table: TableSheet, data: AppendixData, names: ProvinceNames)
         if any(row.level == "component" for row in data.indicators)
         else "Nguồn của kỳ này chỉ công bố điểm các nhóm, không công bố chỉ số thành phần.",
         provisional_note(data),
+        *(
+            comparison_notes(data, compared=True)
+            if data.province and data.province.compared_period_id
+            else ()
+        ),
     ]
     _write_notes(table, data, notes)
     table.finish(frozen_columns=2)
@@ -208,7 +215,8 @@ def _province_summary(data: AppendixData, names: ProvinceNames) -> list[str]:
             change = number_vi(own.total_change, 2, signed=True)
             score += f"; thay đổi so với {period_label(own.compared_period_id)}: {change} điểm."
         else:
-            score += "; không có kỳ trước cùng loại để so sánh."
+            reason = no_comparison(data.period)
+            score += f"; {reason[:1].lower()}{reason[1:]}."
     if national is None:
         return [score, "Xếp hạng toàn quốc: chưa có bảng xếp hạng các tỉnh, thành phố của kỳ này."]
     read_at = f"theo bảng toàn quốc chụp lúc {time_vi(national.captured_at)}"
@@ -314,8 +322,8 @@ def _block_notes(data: AppendixData, units: Sequence[UnitRow], bands: Sequence[B
     limits = "; ".join(f"{band.name} từ {number_vi(band.minimum)} điểm" for band in bands[:-1])
     return [
         temporary_footnote(named),
-        "Ô trống: Cổng không có số liệu; không phải điểm 0."
-        + ("" if compared else " Không có kỳ trước cùng loại để so sánh: các cột tăng, giảm để trống."),
+        "Ô trống: Cổng không có số liệu; không phải điểm 0.",
+        *(comparison_notes(data, compared=compared)),
         "Xếp hạng trong khối theo tổng điểm"
         + (" (tổng sáu nhóm, do phần mềm cộng)" if summed else "")
         + " làm tròn 2 chữ số thập phân, bằng điểm thì đồng hạng (1, 2, 2, 4); dấu + ở cột tăng, giảm hạng "

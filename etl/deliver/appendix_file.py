@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from etl.deliver.appendix import render_appendix
-from etl.deliver.appendix_data import load_appendix
+from etl.deliver.appendix_load import load_appendix
 from etl.deliver.appendix_words import ProvinceNames
 from etl.periods import Period
 from etl.reference.provinces import Province

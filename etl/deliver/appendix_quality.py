@@ -11,11 +11,12 @@ from collections import Counter
 from decimal import Decimal
 from typing import Protocol
 
-from etl.deliver.appendix_data import AppendixData, Capture
+from etl.deliver.appendix_data import LOOKS_BACK, AppendixData, Capture, QualityRow
 from etl.deliver.appendix_words import (
     FIELDS,
     SEVERITIES,
     ProvinceNames,
+    period_label,
     provisional_note,
     source_line,
     state_vi,
@@ -81,7 +82,7 @@ def write_quality(make: SheetMaker, data: AppendixData, names: ProvinceNames) ->
                     SEVERITIES.get(row.severity, row.severity),
                     state_vi(row.state, row.severity),
                     _value(row.observed),
-                    _value(row.expected),
+                    _expected(row),
                     row.subject,
                 ]
             )
@@ -97,6 +98,12 @@ def write_quality(make: SheetMaker, data: AppendixData, names: ProvinceNames) ->
     note = provisional_note(data)
     if note:
         table.paragraph(f"\u2013 {note}", size=10)
+    if data.moved_while_running:
+        table.paragraph(
+            f"\u2013 {number_vi(data.moved_while_running)} giá trị thay đổi giữa các lần chụp khi "
+            f"{data.period.label_vi} chưa kết thúc: số liệu đang lũy kế, không phải Cổng điều chỉnh số đã chốt.",
+            size=10,
+        )
     table.paragraph(source_line(data), size=10, italic=True)
     table.finish(frozen_columns=2)
 
@@ -156,6 +163,13 @@ def _summary(data: AppendixData) -> str:
         f"Giá trị bị giữ lại: {kinds['quarantine']} loại. Giá trị Cổng đã điều chỉnh: {number_vi(restated)}"
         + (" (xem phụ lục Điều chỉnh số liệu)." if restated else ".")
     )
+
+
+def _expected(row: QualityRow) -> Number | str | None:
+    """What was asked for; the units of an earlier period are named by that period, as documents do."""
+    if row.kind in LOOKS_BACK and row.expected is not None:
+        return period_label(str(row.expected))
+    return _value(row.expected)
 
 
 def _capture_line(capture: Capture) -> str:

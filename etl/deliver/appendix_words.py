@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from urllib.parse import urlsplit
 
 from etl.deliver.appendix_data import AppendixData, IndicatorRow, UnitRow
 from etl.deliver.sheet_text import number_vi, time_vi
 from etl.periods import Period
+from etl.reference.indicators import load_editions
 
 # Name of the index set as the province's letter and Decision 766/QĐ-TTg write it.
 INDEX_TITLE = (
@@ -236,4 +238,49 @@ def provisional_note(data: AppendixData) -> str | None:
     """A sentence for figures read before their period had ended."""
     if not data.snapshot.provisional:
         return None
-    return "Số liệu tạm thời: được chụp khi kỳ chưa kết thúc, còn thay đổi đến hết kỳ."
+    return (
+        f"Số liệu tạm thời: được chụp khi {data.period.label_vi} chưa kết thúc (ngày cuối kỳ: "
+        f"{data.period.last_day:%d/%m/%Y}), còn thay đổi đến hết kỳ."
+    )
+
+
+def comparison_notes(data: AppendixData, *, compared: bool) -> list[str]:
+    """What a reader must know of the columns that compare with the previous like period.
+
+    ``compared``: whether anything has been compared with it.
+    """
+    before = data.period.previous()
+    if not compared:
+        return [f"{no_comparison(data.period)}: các cột tăng, giảm để trống."]
+    notes = []
+    if data.snapshot.provisional and not data.compared_provisional:
+        notes.append(
+            f"Các cột tăng, giảm so số liệu tạm thời của {data.period.label_vi} với cả {before.label_vi}; "
+            "chỉ để theo dõi, chưa phải kết quả của kỳ."
+        )
+    if data.compared_provisional:
+        notes.append(
+            f"Kỳ so sánh ({before.label_vi}) mới có số liệu tạm thời, được chụp khi kỳ đó chưa kết thúc: "
+            "mức tăng, giảm còn thay đổi khi đọc lại kỳ đó."
+        )
+    return notes
+
+
+def no_comparison(period: Period) -> str:
+    """Why a period is compared with nothing: another series (never subtracted across), or nothing there."""
+    before, began = period.previous(), _series_began(period.first_day)
+    if began is not None and before.first_day < began:
+        return (
+            f"Không so sánh với {before.label_vi}: từ ngày {began:%d/%m/%Y} Cổng tính Bộ chỉ số theo cách khác, "
+            "số liệu trước và sau ngày đó không so sánh được"
+        )
+    return "Không có kỳ trước cùng loại để so sánh"
+
+
+def _series_began(day: date) -> date | None:
+    """The first day of the series in force on a day; None where no edition of the catalogue covers it."""
+    editions = load_editions()
+    for edition in editions:
+        if edition.valid_from <= day and (edition.valid_to is None or day <= edition.valid_to):
+            return min(other.valid_from for other in editions if other.series == edition.series)
+    return None

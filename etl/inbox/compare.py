@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.archive import Archive, Capture
@@ -78,19 +82,20 @@ def read_portal_list(
     return capture, folder / COPY
 
 
-def compare_with_portal(
-    settings: Settings,
-    warehouse: Warehouse,
-    province: Province,
-    window: Window,
-    *,
-    provincial: tuple[Capture, Path],
-    portal: tuple[Capture, Path],
-) -> list[str]:
-    """Compare two lists by their columnar copies and record what was found.
+@dataclass(frozen=True)
+class Compared:
+    """Two lists, compared but not yet told: their captures, counts and findings."""
 
-    Returns sentences for the receipt; every finding is in ``mart.dossier_findings``, by code.
-    """
+    provincial: Capture
+    portal: Capture
+    counts: Mapping[str, Any]
+    findings: pa.Table
+
+
+def compare_with_portal(
+    settings: Settings, window: Window, provincial: tuple[Capture, Path], portal: tuple[Capture, Path]
+) -> Compared:
+    """Compare two lists by their columnar copies. Raises FileRefused (too much memory or time)."""
     argument = {
         "provincial": str(provincial[1]),
         "portal": str(portal[1]),
@@ -98,14 +103,25 @@ def compare_with_portal(
         "out": str(portal[1].parent),
     }
     counts = run_apart("etl.sources.dossier_list.reconcile:compare_apart", argument, file_limits(settings))
+    return Compared(provincial[0], portal[0], counts, pq.read_table(counts["findings_file"]))
+
+
+def publish_with_portal(
+    warehouse: Warehouse, province: Province, window: Window, compared: Compared
+) -> list[str]:
+    """Record what a comparison found. Returns sentences for the receipt.
+
+    Every finding is in ``mart.dossier_findings``, by code.
+    """
+    counts = compared.counts
     publish_comparison(
         warehouse,
         province.code,
         window,
-        provincial=provincial[0],
-        portal=portal[0],
+        provincial=compared.provincial,
+        portal=compared.portal,
         counts=counts,
-        findings=pq.read_table(counts["findings_file"]),
+        findings=compared.findings,
     )
     differing = counts["in_both"] - counts["agreeing"]
     return [

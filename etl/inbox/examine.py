@@ -17,6 +17,7 @@ from etl.inbox.claim import Claim
 from etl.inbox.inspected import Inspected
 from etl.inbox.limits import Limits
 from etl.inbox.reading import read_handed_in
+from etl.inbox.refusals import refusal
 from etl.periods import VIETNAM, Period, Window, named_window, window_of
 from etl.reference.provinces import Province
 from etl.settings import Settings
@@ -46,13 +47,13 @@ def examine(
 ) -> DigitizationReading:
     """Guard and read a file in hand; the reading is also saved in ``out``.
 
-    Raises FileRefused, and Terminal where the file changed after it was taken.
+    Raises FileRefused, also where the file changed after it was taken.
     """
     limits = file_limits(settings)
     argument = {"path": str(claim.path), "name": claim.file_name, "limits": asdict(limits)}
     inspected = Inspected.from_plain(run_apart("etl.inbox.guard:inspect_apart", argument, limits))
     if inspected.sha256 != claim.sha256:
-        raise Terminal(f"{claim.path} has changed since it was taken", "hand it in again, and leave it alone")
+        raise refusal("guard.changing")
     return read_handed_in(
         claim.path,
         inspected,

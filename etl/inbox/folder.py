@@ -29,10 +29,12 @@ _LONGEST_NAME, _LONGEST_SUFFIX = 120, 10
 
 @dataclass(frozen=True)
 class Waiting:
-    """A file that lies in the inbox: where, and the slug of the subfolder it lies in (None: the top)."""
+    """A file that lies in the inbox: where, the slug of the subfolder it lies in (None: the top), and when
+    it was last changed (seconds since 1970)."""
 
     path: Path
     province: str | None
+    changed_at: float
 
 
 class Inbox:
@@ -92,4 +94,4 @@ def _files(folder: Path, province: str | None, changed_before: float) -> Iterato
         except FileNotFoundError:  # taken away between the two calls
             continue
         if stat.S_ISREG(facts.st_mode) and facts.st_mtime <= changed_before:
-            yield Waiting(Path(entry.path), province)
+            yield Waiting(Path(entry.path), province, facts.st_mtime)

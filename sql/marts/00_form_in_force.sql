@@ -1,6 +1,5 @@
 -- Helper below the promise: by which form columns are numbered on a day: of the default layouts in force the latest, then
--- the highest edition. Spans do not overlap, so that a join takes one (looked up row by row it took half of the time of
--- mart.digitization).
+-- the highest edition. Spans do not overlap, so that a join takes one.
 CREATE VIEW core.form_in_force AS
 SELECT d.first_day, coalesce(lead(d.first_day) OVER (ORDER BY d.first_day) - 1, 'infinity') AS last_day,
        t.form_id, t.edition, t.target_pct, t.measure_9, t.measure_10

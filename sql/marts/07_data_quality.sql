@@ -9,10 +9,6 @@ WITH cur AS NOT MATERIALIZED (
 ), spoken AS NOT MATERIALIZED (
     SELECT province_code, period_id, snapshot_id, provisional, period_start FROM cur
     UNION ALL SELECT province_code, period_id, snapshot_id, provisional, period_start FROM files
-), before AS NOT MATERIALIZED (
-    SELECT c.snapshot_id, b.snapshot_id AS before_id, b.period_id AS before_period
-    FROM cur c JOIN cur b ON b.source = c.source AND b.province_code = c.province_code
-        AND b.period_id = c.previous_period_id AND b.complete AND c.complete
 )
 SELECT s.province_code, s.period_id, 'check' AS kind, v.rule AS subject, v.severity, v.state,
        v.observed, v.expected, v.detail_vi, s.snapshot_id
@@ -46,24 +42,30 @@ SELECT s.province_code, s.period_id, 'block', b.block, 'warn', 'warned', b.units
        || ' chưa đủ đơn vị; còn thiếu: ' || array_to_string(b.missing_units, '; ') || '.', s.snapshot_id
 FROM files s JOIN core.current_digitization b ON b.snapshot_id = s.snapshot_id AND b.speaks AND NOT b.complete
 UNION ALL
-SELECT s.province_code, s.period_id, 'missing_unit', coalesce(u.unit_code, u.name), 'warn', 'warned', 'không có', b.before_period,
-       u.name || ' có trong kỳ ' || b.before_period || ' nhưng không có trong kỳ này.', s.snapshot_id
-FROM cur s JOIN before b USING (snapshot_id)
-CROSS JOIN LATERAL (SELECT DISTINCT f.unit_id FROM core.indicator_score f WHERE f.snapshot_id = b.before_id) mb
+SELECT s.province_code, s.period_id, 'missing_unit', coalesce(u.unit_code, u.name), 'warn', 'warned', 'không có', b.period_id,
+       u.name || ' có trong kỳ ' || b.period_id || ' nhưng không có trong kỳ này.', s.snapshot_id
+FROM cur s JOIN cur b ON b.source = s.source AND b.province_code = s.province_code AND b.period_id = s.previous_period_id
+    AND b.complete AND s.complete
+CROSS JOIN LATERAL (
+    SELECT f.unit_id FROM core.indicator_score f WHERE f.snapshot_id = b.snapshot_id
+    EXCEPT SELECT f.unit_id FROM core.indicator_score f WHERE f.snapshot_id = s.snapshot_id) mb
 JOIN core.unit u ON u.unit_id = mb.unit_id AND s.captured_at >= u.valid_from AND s.captured_at < u.valid_to
-WHERE NOT EXISTS (SELECT FROM core.indicator_score m WHERE m.snapshot_id = s.snapshot_id AND m.unit_id = mb.unit_id)
 UNION ALL
-SELECT s.province_code, s.period_id, 'new_unit', coalesce(u.unit_code, u.name), 'info', 'warned', 'có', b.before_period,
-       u.name || ' là đơn vị mới so với kỳ ' || b.before_period || '.', s.snapshot_id
-FROM cur s JOIN before b USING (snapshot_id)
-CROSS JOIN LATERAL (SELECT DISTINCT f.unit_id FROM core.indicator_score f WHERE f.snapshot_id = s.snapshot_id) m
+SELECT s.province_code, s.period_id, 'new_unit', coalesce(u.unit_code, u.name), 'info', 'warned', 'có', b.period_id,
+       u.name || ' là đơn vị mới so với kỳ ' || b.period_id || '.', s.snapshot_id
+FROM cur s JOIN cur b ON b.source = s.source AND b.province_code = s.province_code AND b.period_id = s.previous_period_id
+    AND b.complete AND s.complete
+CROSS JOIN LATERAL (
+    SELECT f.unit_id FROM core.indicator_score f WHERE f.snapshot_id = s.snapshot_id
+    EXCEPT SELECT f.unit_id FROM core.indicator_score f WHERE f.snapshot_id = b.snapshot_id) m
 JOIN core.unit u ON u.unit_id = m.unit_id AND s.captured_at >= u.valid_from AND s.captured_at < u.valid_to
-WHERE NOT EXISTS (SELECT FROM core.indicator_score mb WHERE mb.snapshot_id = b.before_id AND mb.unit_id = m.unit_id)
 UNION ALL
 SELECT s.province_code, s.period_id, 'new_unit', s.province_code, 'info', 'passed', count(*)::text, NULL,
        'Lần đọc đầu tiên của kỳ này không có kỳ liền trước để đối chiếu danh sách đơn vị: ' || count(*) || ' đơn vị.', s.snapshot_id
 FROM cur s CROSS JOIN LATERAL (SELECT DISTINCT f.unit_id FROM core.indicator_score f WHERE f.snapshot_id = s.snapshot_id) m
-WHERE NOT EXISTS (SELECT FROM before b WHERE b.snapshot_id = s.snapshot_id)
+WHERE NOT EXISTS (
+    SELECT FROM cur b WHERE b.source = s.source AND b.province_code = s.province_code
+        AND b.period_id = s.previous_period_id AND b.complete AND s.complete)
 GROUP BY s.province_code, s.period_id, s.snapshot_id;
 COMMENT ON VIEW mart.data_quality IS 'Everything a reader must know before trusting a current snapshot (of the portal, or of a digitization form or list: see source in mart.snapshots), one line a matter: checks with their verdict, provisional flags of the portal, refused groups and rows, blocks that are not whole, units that came or went since the previous like period. detail_vi is the sentence for documents.';
 COMMENT ON COLUMN mart.data_quality.province_code IS 'H-code; VN for the national ranking.';

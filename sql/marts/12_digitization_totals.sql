@@ -1,4 +1,12 @@
 CREATE VIEW mart.digitization_totals AS
+-- Materialized: a handful of rows each; looked up anew for each line they took half of the time.
+WITH form AS MATERIALIZED (
+    SELECT * FROM core.form_in_force
+), block_span AS MATERIALIZED (
+    -- From when to when a province has units of a block.
+    SELECT province_code, block, min(there_from) AS there_from, max(there_to) AS there_to
+    FROM core.unit_on_day WHERE block NOT IN ('country', 'province') GROUP BY province_code, block
+)
 SELECT b.province_code, b.period_id, b.period_start, b.period_end, b.window_kind, b.block,
        b.received, b.components_not_digitized, b.components_digitized, b.components_reused,
        b.reused_from_portal, b.resolved, b.results_not_digitized, b.results_digitized,
@@ -26,11 +34,10 @@ SELECT b.province_code, b.period_id, b.period_start, b.period_end, b.window_kind
        b.complete AND b.missing_blocks = '{}' AS complete, b.missing_blocks, b.missing_units, b.basis, b.provisional, b.captured_at
 FROM (
     SELECT a.*, CASE WHEN a.block = 'ALL' THEN ARRAY(
-               SELECT DISTINCT u.block FROM core.unit_on_day u
-               WHERE u.province_code = a.province_code AND u.block NOT IN ('country', 'province')
-                 AND u.there_from <= a.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'
-                 AND u.there_to > a.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'
-                 AND u.block <> ALL (a.blocks)
+               SELECT u.block FROM block_span u
+               WHERE u.province_code = a.province_code AND u.block <> ALL (a.blocks)
+                 AND a.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh' >= u.there_from
+                 AND a.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh' < u.there_to
                ORDER BY u.block) ELSE '{}' END AS missing_blocks
     FROM (
         SELECT f.province_code, f.period_id, f.period_start, f.period_end, f.window_kind, l.block,
@@ -74,7 +81,7 @@ CROSS JOIN LATERAL (
            round(100.0 * b.results_digitized / nullif(b.results_digitized + b.results_not_digitized, 0), 2)
                AS results_rate_pct
 ) r
-LEFT JOIN core.form_in_force t ON b.period_end BETWEEN t.first_day AND t.last_day;
+LEFT JOIN form t ON b.period_end BETWEEN t.first_day AND t.last_day;
 COMMENT ON VIEW mart.digitization_totals IS 'Totals of mart.digitization per block, and over the blocks told (block ALL). A total is null where any unit''s value is null. complete of ALL is true only where every block the province had on the last day is told and whole; missing_blocks names those that are not told, and their figures are not in the total.';
 COMMENT ON COLUMN mart.digitization_totals.province_code IS 'H-code.';
 COMMENT ON COLUMN mart.digitization_totals.period_id IS 'Period the window stands for.';

@@ -1,8 +1,8 @@
 """A province's appendix built by hand: 5 departments and 12 communes with ties, blanks,
 empty units and hostile names; and how the tests read a rendered workbook.
 
-After a wanted change of wording run this file as a program to write the golden file anew,
-and read its difference before committing it.
+After a wanted change of wording run this file as a program to write the golden files anew,
+and read their differences before committing them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from etl.deliver.appendix_data import (
 from etl.deliver.appendix_words import TEMPORARY_DENOMINATOR, ProvinceNames
 from etl.periods import Period
 
-GOLDEN = Path(__file__).parent / "golden" / "appendix-2026-08.json"
+GOLDEN = Path(__file__).parent / "golden"
 NAMES = ProvinceNames("tỉnh Phú Thọ", "Văn phòng UBND tỉnh Phú Thọ")
 READ_AT = datetime(2026, 9, 26, 18, 14, 39, tzinfo=UTC)  # 27/09/2026 01:14 in Vietnam
 FLAGGED = (("1.4", TEMPORARY_DENOMINATOR), ("TOTAL", "COMPUTED_SUM"))
@@ -212,8 +212,81 @@ def appendix_data(**changes: Any) -> AppendixData:
     return dataclasses.replace(data, **changes)
 
 
+def quarter_data(**changes: Any) -> AppendixData:
+    """Quarter III read on 15/09/2026 while it runs, compared with quarter II; the mornings before had moved figures."""
+    read_at = datetime(2026, 9, 14, 21, 0, tzinfo=UTC)  # 15/09/2026 04:00 in Vietnam
+    month = appendix_data()
+    snapshot = dataclasses.replace(
+        month.snapshot,
+        provisional=True,
+        captured_at=read_at,
+        captures=tuple(dataclasses.replace(one, captured_at=read_at) for one in month.snapshot.captures),
+    )
+    return dataclasses.replace(
+        month,
+        **{
+            "period": Period.parse("2026-Q3"),
+            "snapshot": snapshot,
+            "province": _compared_with(month.province, "2026-Q2"),
+            "units": tuple(_compared_with(one, "2026-Q2") for one in month.units),
+            "national": NationalRank(12, 34, d("61.25"), -1, "2026-Q2", read_at),
+            "quality": tuple(
+                dataclasses.replace(row, expected="2026-Q2") if row.kind == "missing_unit" else row
+                for row in month.quality
+            ),
+            "restatements": (),
+            "moved_while_running": 4210,
+        }
+        | changes,
+    )
+
+
+def year_data(**changes: Any) -> AppendixData:
+    """The year 2026 read on 15/12/2026 while it runs; 2025 is another series, so there is no comparison."""
+    read_at = datetime(2026, 12, 14, 21, 0, tzinfo=UTC)
+    quarter = quarter_data()
+    return dataclasses.replace(
+        quarter,
+        **{
+            "period": Period.parse("2026"),
+            "snapshot": dataclasses.replace(
+                quarter.snapshot,
+                captured_at=read_at,
+                captures=tuple(
+                    dataclasses.replace(one, captured_at=read_at) for one in quarter.snapshot.captures
+                ),
+            ),
+            "province": _compared_with(quarter.province, None),
+            "units": tuple(_compared_with(one, None) for one in quarter.units),
+            "national": NationalRank(12, 34, d("61.25"), None, None, read_at),
+            "quality": tuple(row for row in quarter.quality if row.kind != "missing_unit"),
+        }
+        | changes,
+    )
+
+
+def _compared_with(row: UnitRow | None, period_id: str | None) -> UnitRow | None:
+    if row is None or row.compared_period_id is None:
+        return row
+    if period_id is None:
+        return dataclasses.replace(row, total_change=None, rank_change=None, compared_period_id=None)
+    return dataclasses.replace(row, compared_period_id=period_id)
+
+
+# What each golden file is made of.
+CASES = {"2026-08": appendix_data, "2026-Q3": quarter_data, "2026": year_data}
+
+
+def golden_file(period_id: str) -> Path:
+    return GOLDEN / f"appendix-{period_id}.json"
+
+
+def workbook_of(data: AppendixData) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(io.BytesIO(render_appendix(data, NAMES)))
+
+
 def opened(**changes: Any) -> openpyxl.Workbook:
-    return openpyxl.load_workbook(io.BytesIO(render_appendix(appendix_data(**changes), NAMES)))
+    return workbook_of(appendix_data(**changes))
 
 
 def texts(sheet: Worksheet) -> list[str]:
@@ -243,5 +316,6 @@ def cells_of(workbook: openpyxl.Workbook) -> dict[str, dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    text = json.dumps(cells_of(opened()), ensure_ascii=False, indent=1)
-    GOLDEN.write_text(text + "\n", encoding="utf-8")
+    for period_id, case in CASES.items():
+        text = json.dumps(cells_of(workbook_of(case())), ensure_ascii=False, indent=1)
+        golden_file(period_id).write_text(text + "\n", encoding="utf-8")

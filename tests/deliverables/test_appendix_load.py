@@ -13,9 +13,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from etl.deliver import appendix_data
+from etl.deliver import appendix_load
 from etl.deliver.appendix import render_appendix
-from etl.deliver.appendix_data import GROUP_CODES, AppendixData, NationalRank, load_appendix
+from etl.deliver.appendix_data import GROUP_CODES, AppendixData, NationalRank
+from etl.deliver.appendix_load import load_appendix
 from etl.deliver.appendix_words import TEMPORARY_DENOMINATOR, ProvinceNames
 from etl.errors import ReportNotReady
 from etl.periods import Period
@@ -275,7 +276,7 @@ def test_all_views_are_read_in_one_repeatable_read_transaction(
         levels.extend(mart.connection.execute("SHOW transaction_isolation").fetchone())
         levels.extend(mart.connection.execute("SHOW transaction_read_only").fetchone())
 
-    monkeypatch.setattr(appendix_data, "_read", look)
+    monkeypatch.setattr(appendix_load, "_read", look)
     with warehouse.connect("analyst", autocommit=True) as connection:
         load_appendix(connection, "H99", AUGUST)
         after = connection.execute("SHOW transaction_isolation").fetchone()
@@ -296,4 +297,4 @@ def test_an_absent_or_partial_snapshot_is_refused(
 ) -> None:
     with pytest.raises(ReportNotReady, match=message) as refusal:
         load_appendix(analyst, province, period)
-    assert "bochiso ingest" in refusal.value.remedy
+    assert "bochiso run ingest" in refusal.value.remedy

@@ -9,23 +9,19 @@ import shutil
 import signal
 import socket
 import stat
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from support.airflow import UP, Start, call, family, free_port, living, read_until, wait_for
 
 from etl import airflow_launch
 from etl.airflow_environment import airflow_environment
 from etl.airflow_launch import DagRunRequest, migrate_airflow, run_dags, up
 from etl.errors import EnvironmentUnfit, Transient
 from etl.settings import PROJECT_ROOT, Settings
-from etl.warehouse import postmaster
 from etl.warehouse.embedded import AIRFLOW_DATABASE, OWNER, EmbeddedServer, ensure_running, stop_running
 
 DAGS = """
@@ -88,14 +84,6 @@ def show(line): print(line, flush=True)
 settings = Settings(home=Path(sys.argv[1]))
 run_dags(settings, [DagRunRequest("endless")], on_line=show, dags_folder=Path(sys.argv[2]))
 """
-UP = """
-import sys
-from pathlib import Path
-from etl.airflow_launch import up
-from etl.settings import Settings
-def ready(address): print("ready", address.url, address.user, address.password_file, flush=True)
-up(Settings(home=Path(sys.argv[1]), airflow_port=int(sys.argv[3])), ready, dags_folder=Path(sys.argv[2]))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -117,81 +105,9 @@ def server(settings: Settings) -> EmbeddedServer:
     return ensure_running(settings.home)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def rows(server: EmbeddedServer, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(server.url(AIRFLOW_DATABASE, OWNER)) as connection:
         return connection.execute(query).fetchall()
-
-
-Start = Callable[..., subprocess.Popen[str]]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts a script of ours as a process of its own; what a failed test leaves is stopped."""
-    started = []
-
-    def run(script: str, *arguments: object) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", script, *map(str, arguments)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
-        )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        if process.poll() is None:
-            process.terminate()
-            process.communicate(timeout=60)
-
-
-def read_until(process: subprocess.Popen[str], begin: str) -> str:
-    seen = []
-    for line in process.stdout or ():
-        seen.append(line)
-        if line.startswith(begin):
-            return line
-    raise AssertionError("".join(seen))
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-
-
-def family(pid: int) -> dict[int, str]:
-    """Command lines of the living processes below ``pid``, by pid.
-
-    The server is left out: it belongs to all users of the home folder.
-    """
-    parents, names = {}, {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            names[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if fields[0] not in "ZX":
-            parents[int(folder.name)] = int(fields[1])
-    found, level = {}, {pid}
-    while level := {child for child, parent in parents.items() if parent in level}:
-        found |= {child: names[child] for child in level}
-    return {child: name for child, name in found.items() if not name.startswith("postgres:")}
-
-
-def living(pids: Iterable[int]) -> list[int]:
-    return [pid for pid in pids if postmaster._alive(pid)]
 
 
 # --- environment ----------------------------------------------------------------------
@@ -339,17 +255,6 @@ def test_reports_the_log_when_airflow_ends_without_a_result(
 
 
 # --- the whole set --------------------------------------------------------------------
-
-
-def call(url: str, token: str | None = None, method: str = "GET", body: object = None) -> Any:
-    request = urllib.request.Request(url, method=method, headers={"Content-Type": "application/json"})
-    if token is not None:
-        request.add_header("Authorization", f"Bearer {token}")
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-        request, data, timeout=30
-    ) as answer:
-        return json.load(answer)
 
 
 def listening_addresses(pids: set[int]) -> set[str]:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-
-from etl.settings import Settings
-from etl.warehouse.embedded import OWNER, EmbeddedServer
 from support.files import Office, tell_portal
 from support.fixtures import archive, server, settings, warehouse
 from support.warehouses import database
+
+from etl.settings import Settings
+from etl.warehouse.embedded import OWNER, EmbeddedServer
 
 __all__ = ["archive", "server", "settings", "warehouse"]
 
@@ -24,7 +24,9 @@ def portal_database(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFac
         tell_portal(Settings(home=tmp_path_factory.mktemp("portal"), warehouse_url=url))
         with psycopg.connect(server.url("postgres", OWNER), autocommit=True) as connection:
             # Nobody may be connected to a template.
-            connection.execute("CREATE DATABASE portal_told TEMPLATE " + url.rpartition("/")[2].partition("?")[0])
+            connection.execute(
+                "CREATE DATABASE portal_told TEMPLATE " + url.rpartition("/")[2].partition("?")[0]
+            )
     yield "portal_told"
     with psycopg.connect(server.url("postgres", OWNER), autocommit=True) as connection:
         connection.execute("DROP DATABASE portal_told WITH (FORCE)")

@@ -71,7 +71,9 @@ class Handled:
     def check(self, rule: str) -> Mapping[str, Any]:
         """The one failed or warned check of that name."""
         (found,) = [
-            line for line in self.receipt["checks"] if line["rule"].endswith(f".{rule}") or line["rule"] == rule
+            line
+            for line in self.receipt["checks"]
+            if line["rule"].endswith(f".{rule}") or line["rule"] == rule
         ]
         return found
 
@@ -160,7 +162,7 @@ class Office:
     def figures(self, window: Window, province: str = PHU_THO.code, by: str = "unit_code") -> Figures:
         """The measures of ``mart.digitization`` in a window, by unit code (or another column)."""
         rows = self.ask(
-            f"SELECT {by}::text, {', '.join(MEASURES)} FROM mart.digitization WHERE province_code = %s "  # noqa: S608
+            f"SELECT {by}::text, {', '.join(MEASURES)} FROM mart.digitization WHERE province_code = %s "
             "AND period_start = %s AND period_end = %s",
             province,
             window.first,

@@ -229,17 +229,15 @@ class _Pass:
         batch = self._without_blank(batch.with_columns(numbers.alias("row_no")))
         texts = batch.select("row_no", pl.selectors.starts_with(RAW.format("")))
         rows = self._units.read_codes(finish(batch, self._fields, writing))
-        rows = rows.drop(pl.selectors.starts_with(RAW.format(""))).with_columns(self._derived())
+        rows = rows.with_columns(self._derived())
         if self._judge is None:
             self._judge = RowJudge(self._rules, rows.schema, self._values)
         judged = self._judge.judge(rows)
         for rule, found in judged.counts.items():
             self._counts[rule] = self._counts.get(rule, 0) + found
         if judged.refused.height:
-            beside = judged.refused.select("row_no").join(
-                texts, on="row_no", how="left", maintain_order="left"
-            )
-            self.refusals.add(judged.refused, beside, self._judge.asked)
+            places = texts["row_no"].search_sorted(judged.refused["row_no"])
+            self.refusals.add(judged.refused, texts[places], self._judge.asked)
         self.tally.add(judged.good)
         self.repeats.add(judged.good)
         kept = judged.refused.filter("code_well_formed")
@@ -248,13 +246,13 @@ class _Pass:
 
     def _without_blank(self, batch: pl.DataFrame) -> pl.DataFrame:
         """A record with nothing in any column that is read is an empty line, or says nothing of a dossier."""
-        if not batch[RAW.format("code")].null_count():
-            return batch
+        suspect = batch.filter(pl.col("code").is_null())
         texts = [pl.col(RAW.format(name)) for name in self._fields] + [pl.col(BEYOND)]
-        blank = pl.all_horizontal(*(text.is_null() | (text.str.strip_chars() == "") for text in texts))
-        kept = batch.filter(~blank)
-        self.blank += batch.height - kept.height
-        return kept
+        blank = suspect.filter(
+            pl.all_horizontal(*(text.is_null() | (text.str.strip_chars() == "") for text in texts))
+        )
+        self.blank += blank.height
+        return batch.filter(~pl.col("row_no").is_in(blank["row_no"].implode())) if blank.height else batch
 
     def _derived(self) -> list[pl.Expr]:
         made = []

@@ -39,14 +39,13 @@ class Repeats:
         """Numbers of the rows whose fingerprint another row has too."""
         if not self._prints:
             return np.empty(0, np.uint32)
-        prints = np.concatenate(self._prints)
-        ordered = np.sort(prints)
-        twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-        if not twice.size:
+        # Sorting by polars takes both cores and half of numpy's time (2 M: 0.05 s against 0.12 s).
+        prints = pl.Series(np.concatenate(self._prints))
+        ordered = prints.sort()
+        twice = ordered.filter(ordered == ordered.shift(1)).unique()
+        if twice.is_empty():
             return np.empty(0, np.uint32)
-        # Where each print would stand among those seen twice: a binary search in a short list.
-        place = np.minimum(np.searchsorted(twice, prints), twice.size - 1)
-        rows: npt.NDArray[np.uint32] = np.concatenate(self._rows)[twice[place] == prints]
+        rows: npt.NDArray[np.uint32] = np.concatenate(self._rows)[prints.is_in(twice.implode()).to_numpy()]
         return rows
 
     def settle(self, copy: Path) -> pl.DataFrame:

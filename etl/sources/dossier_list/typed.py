@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from etl.sources.dossier_list.columns import DATES, FLAGS
 from etl.sources.dossier_list.scan import BEYOND
@@ -158,7 +159,8 @@ def finish(batch: pl.DataFrame, fields: Sequence[str], writing: Writing) -> pl.D
         if name in writing.marked:
             values = values.set(values.is_null() & ~unread, False)
         made += [values.rename(name), unread.rename(UNREADABLE.format(name))]
-    return batch.with_columns(made)
+    # The texts leave here: what comes later would copy them along with the values.
+    return batch.drop(cs.starts_with(RAW.format(""))).with_columns(made)
 
 
 def _read_again(
@@ -224,13 +226,12 @@ class Units:
         Each looks at the distinct beginnings only (``H44.100-261008-``: a few thousand in a million rows).
         """
         made = self._beginnings(batch)
-        wrong = batch["code"].is_not_null() & ~made["code_well_formed"].fill_null(False)
-        if wrong.any():
-            tidy = batch["code"].str.strip_chars().str.to_uppercase()
-            codes = batch["code"].zip_with(~wrong, tidy)
-            codes = codes.set(codes == "", None)
-            stems = codes.str.strip_chars_end(_DIGITS).rename("stem")
-            batch = batch.with_columns(codes.rename("code"), stems)
+        places = (batch["code"].is_not_null() & ~made["code_well_formed"].fill_null(False)).arg_true()
+        tidy = batch["code"].gather(places).str.strip_chars().str.to_uppercase()
+        tidy = tidy.set(tidy == "", None)
+        if not tidy.equals(batch["code"].gather(places)):  # blanks around it, or small letters
+            codes = batch["code"].scatter(places, tidy)
+            batch = batch.with_columns(codes, codes.str.strip_chars_end(_DIGITS).rename("stem"))
             made = self._beginnings(batch)
         return batch.drop("stem").with_columns(made.get_columns())
 

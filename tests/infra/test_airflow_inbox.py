@@ -1,0 +1,150 @@
+"""The inbox under the real scheduler and triggerer: waiting costs no worker, every file is answered."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.airflow import UP, Start, call, family, free_port, living, read_until, wait_for
+
+from etl.airflow_launch import DagRunRequest, run_dags
+from etl.periods import Period, window_of
+from etl.reference.provinces import find_province
+from etl.sandbox.sample_form_layouts import Drift
+from etl.sandbox.sample_forms import write_form
+from etl.settings import PROJECT_ROOT, Settings
+from etl.stages import ready_warehouse
+from etl.warehouse.embedded import stop_running
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the processes in /proc"),
+]
+DAGS = PROJECT_ROOT / "dags"
+POLL, SETTLE = 1.0, 0.5
+# A province whose units are listed: no reading of the portal has to come first.
+PROVINCE, MONTH = "ba_ria_vung_tau", "2023-05"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, clean_environment: pytest.MonkeyPatch) -> Iterator[Settings]:
+    home = tmp_path / "home"
+    made = Settings(  # type: ignore[call-arg]
+        home=home, airflow_port=free_port(), inbox_poll_seconds=POLL, inbox_settle_seconds=SETTLE
+    )
+    ready_warehouse(made)
+    yield made
+    stop_running(home)
+
+
+def drop(settings: Settings, name: str, drift: Drift | None = None) -> Path:
+    """A form appears in the province's subfolder as a copy does: under a name that is not taken, then renamed."""
+    folder = settings.inbox_dir / PROVINCE
+    folder.mkdir(parents=True, exist_ok=True)
+    half = folder / f".{name}.tmp.xlsx"
+    write_form(half, find_province(PROVINCE), window_of(Period.parse(MONTH)), drift=drift)
+    half.rename(folder / name)
+    return folder / name
+
+
+def receipts(settings: Settings, verdict: str) -> list[dict[str, Any]]:
+    found = sorted((settings.inbox_dir / verdict).glob("*.receipt.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in found]
+
+
+@dataclass
+class Pages:
+    """Airflow's API, as its pages use it."""
+
+    url: str
+    token: str
+
+    @classmethod
+    def open(cls, said: str) -> Pages:
+        _, url, user, passwords = said.split(maxsplit=3)
+        password = json.loads(Path(passwords.strip()).read_text())[user]
+        body = {"username": user, "password": password}
+        return cls(url, call(f"{url}/auth/token", method="POST", body=body)["access_token"])
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        page = call(f"{self.url}/api/v2/dags/{dag_id}/dagRuns?order_by=id&limit=50", self.token)
+        return page["dag_runs"]  # type: ignore[no-any-return]
+
+    def tasks(self, dag_id: str, run_id: str = "~") -> list[dict[str, Any]]:
+        address = f"{self.url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100"
+        return call(address, self.token)["task_instances"]  # type: ignore[no-any-return]
+
+    def waits(self) -> bool:
+        """The newest run of the inbox waits in the triggerer, and nothing else of it is under way."""
+        runs = self.runs("ingest_inbox")
+        if not runs or runs[-1]["state"] != "running":
+            return False
+        states = {
+            task["task_id"]: task["state"] for task in self.tasks("ingest_inbox", runs[-1]["dag_run_id"])
+        }
+        return states.pop("await_files") == "deferred" and set(states.values()) <= {None}
+
+
+def test_the_inbox_waits_without_a_worker_and_answers_what_is_dropped(
+    settings: Settings, start: Start
+) -> None:
+    marks = {"BOCHISO_INBOX_POLL_SECONDS": str(POLL), "BOCHISO_INBOX_SETTLE_SECONDS": str(SETTLE)}
+    process = start(UP, settings.home, DAGS, settings.airflow_port, **marks)
+    pages = Pages.open(read_until(process, "ready"))
+    wait_for(pages.waits, 90)
+    time.sleep(3)
+    print("\n".join(f"{k} {v}" for k, v in family(process.pid).items()))
+    began = time.monotonic()
+    good = drop(settings, "biểu tháng 5.xlsx")
+    wait_for(lambda: not good.exists(), 60)
+    print("taken after", time.monotonic() - began)
+    bad = drop(settings, "gửi nhầm.xlsx", Drift.FORM_06_VPCP)
+    wait_for(lambda: bool(receipts(settings, "accepted")), 90)
+    print("answered after", time.monotonic() - began)
+    print(receipts(settings, "accepted")[0]["state"], bad.exists())
+    wait_for(lambda: bool(receipts(settings, "refused")), 90)
+    print("refused after", time.monotonic() - began)
+    wait_for(pages.waits, 60)
+    print("waits again", time.monotonic() - began)
+    wait_for(lambda: [run["state"] for run in pages.runs("provincial_digitization")] == ["success"], 60)
+    for dag in ("ingest_inbox", "provincial_digitization"):
+        for run in pages.runs(dag):
+            print(run["dag_run_id"], run["run_type"], run["state"])
+            for task in pages.tasks(dag, run["dag_run_id"]):
+                print(
+                    "   ",
+                    task["task_id"],
+                    task["map_index"],
+                    task["state"],
+                    task["try_number"],
+                    task["duration"],
+                    task.get("note"),
+                    task.get("hostname"),
+                )
+    working = family(process.pid)
+    t = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=40)
+    print("stopped in", time.monotonic() - t)
+    assert process.returncode == 0
+    assert not living(working)
+    drop(settings, "biểu tháng 5.xlsx")
+    for r in run_dags(settings, [DagRunRequest("ingest_inbox", {"wait": False})]):
+        print(r)
+    process = start(UP, settings.home, DAGS, settings.airflow_port, **marks)
+    pages = Pages.open(read_until(process, "ready"))
+    t = time.monotonic()
+    good = drop(settings, "lại.xlsx")
+    wait_for(lambda: not good.exists(), 60)
+    print("taken after restart", time.monotonic() - t)
+    wait_for(pages.waits, 60)
+    for dag in ("ingest_inbox", "provincial_digitization", "housekeeping"):
+        for run in pages.runs(dag):
+            print(run["dag_run_id"], run["run_type"], run["state"])
+    raise AssertionError
