@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
-from airflow.sdk import Param, dag, get_current_context, task
-from orchestration.assets import APPENDIX, PROVINCE_SNAPSHOT
-from orchestration.outcomes import run_stage
+from airflow.sdk import dag
+from orchestration.assets import PROVINCE_SNAPSHOT
+from orchestration.report import MANNERS, appendix_of, by_hand
 
 DOC = """
 ### The month's appendix workbook (D3)
@@ -24,34 +23,13 @@ A report is made of a complete snapshot only; the same snapshot gives the same b
     start_date=datetime(2023, 1, 1),
     catchup=False,
     is_paused_upon_creation=False,  # nothing starts by the clock, and a paused report would miss its asset
-    params={
-        "province": Param(None, type=["null", "string"], description="by hand: slug or H-code"),
-        "period": Param(None, type=["null", "string"], description="by hand: 2026-08"),
-    },
-    default_args={
-        "owner": "provincial-office",
-        "retries": 2,
-        "retry_delay": timedelta(minutes=5),
-        "execution_timeout": timedelta(minutes=15),
-    },
+    params=by_hand("2026-08"),
+    default_args=MANNERS,
     tags=["report", "monthly"],
     doc_md=DOC,
 )
 def monthly_report() -> None:
-    @task
-    def targets(params: dict[str, Any] | None = None) -> list[dict[str, str]]:
-        """What to report on: the two parameters, or every month among the events that started the run."""
-        events = get_current_context().get("triggering_asset_events") or {}
-        extras = [dict(event.extra) for asset_events in events.values() for event in asset_events]
-        return run_stage("monthly_targets", params or {}, extras)
-
-    @task(outlets=[APPENDIX])
-    def appendix(target: dict[str, str]) -> str:
-        path = run_stage("deliver_appendix", target["province"], target["period"])
-        get_current_context()["outlet_events"][APPENDIX].extra = target
-        return str(path)
-
-    appendix.expand(target=targets())
+    appendix_of("month")
 
 
 monthly_report()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -12,17 +14,22 @@ from rich.console import Console
 from rich.table import Table
 
 from etl.errors import UnknownName
+from etl.inbox.claim import unanswered
+from etl.inbox.folder import ACCEPTED, RECEIPT_SUFFIXES, REFUSED, Inbox
 from etl.periods import VIETNAM
+from etl.reference.provinces import load_provinces
 from etl.settings import Settings
-from etl.stages import ready_warehouse
+from etl.stages import ready_warehouse, system_clock
 from etl.warehouse.checksum import warehouse_checksum
 
 _SNAPSHOTS = """
-SELECT s.province_code, s.period_id, CASE WHEN s.complete THEN 'complete' ELSE 'partial: no ' ||
-       array_to_string(s.missing_groups, ', ') END || CASE WHEN s.provisional THEN ', provisional' ELSE '' END,
+SELECT s.source, s.province_code, s.period_id, s.period_start || ' to ' || s.period_end,
+       CASE WHEN s.complete THEN 'complete' ELSE 'partial: no ' || array_to_string(s.missing_groups, ', ') END
+           || CASE WHEN s.provisional THEN ', provisional' ELSE '' END,
        s.units, s.captured_at, (SELECT max(k.last_checked_at) FROM core.snapshot_capture c
                                 JOIN ops.capture_check k USING (capture_id) WHERE c.snapshot_id = s.snapshot_id)
-FROM mart.snapshots s WHERE s.is_current ORDER BY s.province_code, s.period_id
+FROM mart.snapshots s WHERE s.is_current
+ORDER BY s.period_start IS NOT NULL, s.province_code, s.period_id, s.period_start, s.source
 """
 _RUNS = """
 SELECT started_at, stage, source, province_code, period_id, state, message, remedy
@@ -32,13 +39,15 @@ FROM ops.run ORDER BY started_at DESC LIMIT 12
 _REFUSED = """
 SELECT q.province_code, q.period_id, q.locator, q.column_name, q.value, q.message_vi
 FROM quarantine.rejected_row q
-ORDER BY (SELECT max(c.captured_at) FROM ops.capture c WHERE c.sha256 = q.capture_sha256) DESC, q.locator, q.rule
+ORDER BY (SELECT max(c.captured_at) FROM ops.capture c WHERE c.sha256 = q.capture_sha256) DESC,
+         length(q.locator), q.locator, q.rule
 LIMIT 12
 """
+_RECEIPTS = 8
 
 
 def show_status(settings: Settings, err: Console, *, checksum: bool) -> None:
-    """Print the current snapshots and the last runs; or only the warehouse's checksum."""
+    """Print the current snapshots, what the inbox answered and the last runs; or only the warehouse's checksum."""
     warehouse = ready_warehouse(settings)
     if checksum:
         sys.stdout.write(warehouse_checksum(warehouse) + "\n")
@@ -54,8 +63,12 @@ def show_status(settings: Settings, err: Console, *, checksum: bool) -> None:
         _hint(settings, err)
     else:
         console.print(
-            _table(("province", "period", "reading", "units", "captured", "last checked"), snapshots)
+            _table(
+                ("source", "province", "period", "days", "reading", "units", "captured", "last checked"),
+                snapshots,
+            )
         )
+    _show_inbox(settings, console)
     if refused:
         console.print(
             "\nrefused values, newest reading first (quarantine.rejected_row has all)", style="bold"
@@ -66,6 +79,37 @@ def show_status(settings: Settings, err: Console, *, checksum: bool) -> None:
         console.print(
             _table(("started", "stage", "of", "province", "period", "state", "message", "what to do"), runs)
         )
+
+
+def _show_inbox(settings: Settings, console: Console) -> None:
+    """What waits, and the newest answers, from the receipts that stand beside the files."""
+    folder = settings.inbox_dir
+    if not folder.is_dir():
+        return
+    waiting = Inbox(folder, frozenset(load_provinces(settings.provinces_dir))).waiting(
+        system_clock().timestamp(), 0.0
+    )
+    in_hand = sum(1 for _ in unanswered(settings.work_dir))
+    console.print(
+        f"\ninbox {folder}: {len(waiting)} waiting, {in_hand} in hand", style="bold", soft_wrap=True
+    )
+    pattern = f"*{RECEIPT_SUFFIXES[1]}"
+    paths = [path for verdict in (ACCEPTED, REFUSED) for path in (folder / verdict).glob(pattern)]
+    newest = sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+    if newest:
+        headings = ("answer", "file", "period", "read", "taken", "held back", "why refused")
+        console.print(_table(headings, [_answer(path) for path in newest[:_RECEIPTS]]))
+
+
+def _answer(path: Path) -> tuple[Any, ...]:
+    name = path.name.removesuffix(RECEIPT_SUFFIXES[1])
+    try:
+        said = json.loads(path.read_bytes())
+        reason = (said["refusal"] or {}).get("message_vi", "")
+        rows = [said[f"rows_{what}"] for what in ("read", "published", "quarantined")]
+        return said["state"], name, said["period_id"], *rows, reason
+    except (ValueError, LookupError, TypeError, AttributeError):  # the folder is open to the staff
+        return "unreadable", name, None, None, None, None, f"{path.name} is no receipt of ours"
 
 
 def run_query(settings: Settings, query: str, err: Console) -> None:

@@ -43,7 +43,8 @@ def sweep_work(settings: Settings, clock: Clock) -> int:
     removed = 0
     folders = {path.parent for path in settings.work_dir.rglob("*") if path.is_file()}
     for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):
-        if any(folder == safe or safe in folder.parents for safe in kept):
+        # Neither what was never answered, nor what is in it, nor what it lies in.
+        if any(folder == safe or safe in folder.parents or folder in safe.parents for safe in kept):
             continue
         newest = max((path.stat().st_mtime for path in folder.rglob("*")), default=0.0)
         if newest < before:

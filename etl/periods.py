@@ -191,6 +191,12 @@ def _month_before(year: int, month: int) -> tuple[int, int]:
     return (year, month - 1) if month > 1 else (year - 1, 12)
 
 
+def _administrative_days(period: Period) -> tuple[date, date]:
+    """The 15th of the month before the period to the 14th of its last month (Decree 09/2019/NĐ-CP)."""
+    year, month = _month_before(period.year, period.first_month)
+    return date(year, month, 15), date(period.year, period.last_month, 14)
+
+
 def report_calendar(
     period: Period,
     overrides: Mapping[date, str] | None = None,
@@ -205,13 +211,12 @@ def report_calendar(
     ``target_before`` and ``due_before`` are days of the period's last month: the target is
     the last working day before the one, the due instant the last second before the other.
     """
-    start_year, start_month = _month_before(period.year, period.first_month)
-    window_last = date(period.year, period.last_month, 14)
+    window_first, window_last = _administrative_days(period)
     target = working_day_before(date(period.year, period.last_month, target_before), overrides)
     last_day = date(period.year, period.last_month, due_before) - timedelta(days=1)
     return ReportCalendar(
         period=period,
-        window_first=date(start_year, start_month, 15),
+        window_first=window_first,
         window_last=window_last,
         portal_period=period.previous() if period.kind == "month" else period,
         target_day=target,
@@ -257,8 +262,7 @@ def window_of(period: Period, kind: str = ADMINISTRATIVE) -> Window:
     if kind == CALENDAR:
         return Window(period.first_day, period.last_day, kind, period)
     if kind == ADMINISTRATIVE:
-        owed = report_calendar(period)
-        return Window(owed.window_first, owed.window_last, kind, period)
+        return Window(*_administrative_days(period), kind, period)
     raise UnknownName(f"'{kind}' is no calendar", f"use {ADMINISTRATIVE} (15th to 14th) or {CALENDAR}")
 
 

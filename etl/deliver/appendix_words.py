@@ -251,12 +251,12 @@ def comparison_notes(data: AppendixData, *, compared: bool) -> list[str]:
     """
     before = data.period.previous()
     if not compared:
-        return [f"{no_comparison(data.period)}: các cột tăng, giảm để trống."]
+        return [f"{no_comparison(data.period)}; các cột tăng, giảm để trống."]
     notes = []
     if data.snapshot.provisional and not data.compared_provisional:
         notes.append(
-            f"Các cột tăng, giảm so số liệu tạm thời của {data.period.label_vi} với cả {before.label_vi}; "
-            "chỉ để theo dõi, chưa phải kết quả của kỳ."
+            f"Mức tăng, giảm so số liệu tạm thời của {data.period.label_vi} với cả {before.label_vi}: chỉ để "
+            "theo dõi, chưa phải kết quả của kỳ."
         )
     if data.compared_provisional:
         notes.append(
@@ -270,10 +270,7 @@ def no_comparison(period: Period) -> str:
     """Why a period is compared with nothing: another series (never subtracted across), or nothing there."""
     before, began = period.previous(), _series_began(period.first_day)
     if began is not None and before.first_day < began:
-        return (
-            f"Không so sánh với {before.label_vi}: từ ngày {began:%d/%m/%Y} Cổng tính Bộ chỉ số theo cách khác, "
-            "số liệu trước và sau ngày đó không so sánh được"
-        )
+        return f"Không so sánh với {before.label_vi} vì Cổng đổi cách tính Bộ chỉ số từ ngày {began:%d/%m/%Y}"
     return "Không có kỳ trước cùng loại để so sánh"
 
 

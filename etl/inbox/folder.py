@@ -25,6 +25,8 @@ _KNOWN_SUFFIXES = frozenset({
     ".docx", ".doc", ".zip",
 })  # fmt: skip
 _LONGEST_NAME, _LONGEST_SUFFIX = 120, 10
+# File systems allow 255 bytes in a name, and a Vietnamese letter takes up to three; the receipt's ending takes 13.
+_LONGEST_NAME_BYTES = 255 - max(map(len, RECEIPT_SUFFIXES))
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,13 @@ class Inbox:
         A file still being written is left for the next look.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        found = list(_files(self.folder, None, now - settle_seconds))
+        found = list(_files(self.folder, None, now, settle_seconds))
         for slug in sorted(self.provinces):
-            found += _files(self.folder / slug, slug, now - settle_seconds)
+            folder = self.folder / slug
+            # A link may lead anywhere, and a file may be called as a province is; of a folder that may not
+            # be listed nothing can be said. None of them may keep the other files waiting.
+            if folder.is_dir() and not folder.is_symlink() and os.access(folder, os.R_OK | os.X_OK):
+                found += _files(folder, slug, now, settle_seconds)
         return found
 
     def place(self, name: str, verdict: str, digest: str) -> Path:
@@ -60,7 +66,9 @@ class Inbox:
         folder = self.folder / verdict
         folder.mkdir(parents=True, exist_ok=True)
         shown = Path(safe_name(name))
-        return folder / f"{shown.stem}.{digest[:8]}{shown.suffix}"
+        ending = f".{digest[:8]}{shown.suffix}"
+        stem = shown.stem.encode()[: _LONGEST_NAME_BYTES - len(ending.encode())].decode("utf-8", "ignore")
+        return folder / f"{stem}{ending}"
 
 
 def safe_name(name: str) -> str:
@@ -80,10 +88,10 @@ def content_suffix(name: str) -> str:
     return suffix if suffix in _KNOWN_SUFFIXES else ""
 
 
-def _files(folder: Path, province: str | None, changed_before: float) -> Iterator[Waiting]:
+def _files(folder: Path, province: str | None, now: float, settle_seconds: float) -> Iterator[Waiting]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except FileNotFoundError:  # a province that nobody has dropped anything for
+    except FileNotFoundError:  # taken away since it was looked for
         return
     for entry in entries:
         name = entry.name.lower()
@@ -93,5 +101,9 @@ def _files(folder: Path, province: str | None, changed_before: float) -> Iterato
             facts = entry.stat(follow_symlinks=False)
         except FileNotFoundError:  # taken away between the two calls
             continue
-        if stat.S_ISREG(facts.st_mode) and facts.st_mtime <= changed_before:
-            yield Waiting(Path(entry.path), province, facts.st_mtime)
+        # A clock that was ahead must not keep a file waiting until its day has come: then the hour of its
+        # last change as this machine's kernel has it.
+        changed_at = facts.st_mtime if facts.st_mtime <= now else facts.st_ctime
+        settled = stat.S_ISREG(facts.st_mode) and changed_at <= now - settle_seconds
+        if settled and os.access(entry.path, os.R_OK):  # what may not be read would stop all others
+            yield Waiting(Path(entry.path), province, changed_at)

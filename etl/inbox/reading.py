@@ -74,19 +74,8 @@ def recognise_and_read(argument: Mapping[str, Any]) -> dict[str, Any]:
     province = find_province(argument["province"], Path(argument["provinces_dir"]))
     window = _window(argument["window"])
     templates = load_templates(Path(argument["forms_dir"]))
-    if recognise_form(path, inspected, templates) is not None:
-        reading = read_form(
-            path,
-            inspected,
-            province=province,
-            capture_id=PENDING_CAPTURE,
-            capture_sha256=inspected.sha256,
-            templates=templates,
-            calendar=argument["calendar"],
-            window=window,
-            provinces_dir=Path(argument["provinces_dir"]),
-        )
-    elif recognise_list(path, inspected) is not None:
+    # The list first: its header is found in the first rows, whatever the size of the file.
+    if recognise_list(path, inspected) is not None:
         reading = read_list(
             path,
             inspected,
@@ -98,6 +87,18 @@ def recognise_and_read(argument: Mapping[str, Any]) -> dict[str, Any]:
             window=window,
             calendar=argument["calendar"],
             out=out,
+        )
+    elif recognise_form(path, inspected, templates) is not None:
+        reading = read_form(
+            path,
+            inspected,
+            province=province,
+            capture_id=PENDING_CAPTURE,
+            capture_sha256=inspected.sha256,
+            templates=templates,
+            calendar=argument["calendar"],
+            window=window,
+            provinces_dir=Path(argument["provinces_dir"]),
         )
     else:
         raise FileRefused(

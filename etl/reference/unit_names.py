@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -20,8 +19,9 @@ import pyarrow as pa
 
 from etl.errors import FileRefused
 from etl.reference.provinces import Province
+from etl.reference.unit_spelling import bare, fold, means, splits, variants
 from etl.reference.units import KnownUnit
-from etl.sources.digitization import UNIT_ROWS
+from etl.sources.digitization import UNIT_ROWS, parent_over
 from etl.sources.tidy import REJECTED, table_of
 
 # A row whose unit is known: `unit_id` is the durable id (UUID as text), `block` the unit's own.
@@ -38,52 +38,6 @@ BLOCK_NAMES_VI = {
     "commune": "cấp xã",
 }
 
-_TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")
-# Invisible characters that spreadsheets carry: zero width spaces and joiners, BOM, soft hyphen.
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-_DASHES = "\\-\u2010-\u2015\u2212"
-_KINDS = ("thị trấn", "thị xã", "thành phố", "đặc khu", "phường", "huyện", "quận", "xã")
-# What offices shorten, on case-folded text. "gd&đt" before "&", longer before shorter.
-_SHORT = tuple(
-    (re.compile(rf"(?<!\w)(?:{short})(?!\w)"), long)
-    for short, long in (
-        (r"[uủ]y ban nhân dân|uỷ ban nhân dân|ub nhân dân", "ubnd"),
-        (r"gd ?& ?đt", "giáo dục và đào tạo"),
-        (r"nn ?& ?ptnt", "nông nghiệp và phát triển nông thôn"),
-        (r"nn ?& ?mt", "nông nghiệp và môi trường"),
-        (r"tn ?& ?mt", "tài nguyên và môi trường"),
-        (r"tt ?& ?tt", "thông tin và truyền thông"),
-        (r"lđ[ -]*tb[ &-]*xh", "lao động thương binh và xã hội"),
-        (r"kh ?& ?đt", "kế hoạch và đầu tư"),
-        (r"kh ?& ?cn", "khoa học và công nghệ"),
-        (r"vh[, -]*tt[, &-]*dl", "văn hóa thể thao và du lịch"),
-        (r"vh ?& ?tt", "văn hóa và thể thao"),
-        (r"dt ?& ?tg", "dân tộc và tôn giáo"),
-        (r"gtvt", "giao thông vận tải"),
-        (r"vpđkđđ|vp ?đkđđ", "văn phòng đăng ký đất đai"),
-        (r"vpđk", "văn phòng đăng ký"),
-        (r"vp\.?", "văn phòng"),
-        (r"cn\.?", "chi nhánh"),
-        (r"bql\.?|ban ql\.?", "ban quản lý"),
-        (r"pvhcc", "phục vụ hành chính công"),
-        (r"kcn", "khu công nghiệp"),
-        (r"kkt", "khu kinh tế"),
-    )
-)
-_KIND_SHORT = tuple(
-    (re.compile(pattern), long)
-    for pattern, long in (
-        (r"(?<!\w)tp\.?(?=\s|\w|$)", "thành phố "),
-        (r"(?<!\w)hcm(?!\w)", "hồ chí minh"),
-        (r"(?<!\w)br ?-? ?vt(?!\w)", "bà rịa vũng tàu"),
-        (r"(?<!\w)tx\.?(?=\s|$)|(?<!\w)tx\.(?=\w)", "thị xã "),
-        (r"(?<!\w)p\.\s*(?=\w)|(?<!\w)p\s*(?=\d)", "phường "),
-        (r"(?<!\w)h\.\s*(?=\w)", "huyện "),
-        (r"(?<!\w)q\.\s*(?=\w)|(?<!\w)q\s*(?=\d)", "quận "),
-        (r"(?<!\w)x\.\s*(?=\w)", "xã "),
-    )
-)
-_NUMBERING = re.compile(rf"^(?:\d+\s*[.)]\s*|[+*•{_DASHES}]\s+)+")
 _CODE = re.compile(r"H\d{2}(?:\.\d+)*")
 
 
@@ -95,26 +49,6 @@ class Matched:
     rejected: pa.Table
 
 
-def fold(name: str, province: Province | None = None) -> str:
-    """A unit's name as a key for comparison; not for showing.
-
-    One case, composed Unicode, each syllable's tone mark at its end (hoà = hòa), dashes and
-    commas as spaces, usual abbreviations written out (UBND, TP., P., H., TX., Sở GD&ĐT), leading
-    numbering and the leading "UBND" removed, the kind word kept; y and i stay different. With
-    ``province``, a trailing "- tỉnh X" of that province is removed too.
-    """
-    text = unicodedata.normalize("NFC", name).translate(_INVISIBLE).casefold().replace("ð", "đ")
-    text = " ".join(text.split())
-    text = _NUMBERING.sub("", text)
-    for pattern, long in (*_SHORT, *_KIND_SHORT):
-        text = pattern.sub(long, text)
-    words = re.sub(rf"[\s,;.()\[\]\"'“”&{_DASHES}]+", " ", text.replace("&", " và ")).split()
-    words = [_toned_last(word.lstrip("0") or word if word.isdigit() else word) for word in words]
-    if words[:1] == ["ubnd"] and len(words) > 1:
-        words = words[1:]
-    return " ".join(_without_province(words, province) if province else words)
-
-
 def match_units(rows: pa.Table, directory: Sequence[KnownUnit], province: Province) -> Matched:
     """Find each row's unit in the directory of its province and day.
 
@@ -123,6 +57,9 @@ def match_units(rows: pa.Table, directory: Sequence[KnownUnit], province: Provin
     with the parent's, "xã Phước Hưng - huyện Long Điền" or "Phước Hưng (Long Điền)". A name without
     its kind word counts where no kind is written and only one unit bears it. Rows that find none,
     several, or the unit of another row are refused one by one (rules of MATCH_RULES).
+
+    ``parent`` among a row's attributes is the unit above that the form's sub-heading names: it tells
+    namesakes apart, and a row whose unit is known to belong elsewhere is refused. A code outranks it.
 
     Raises FileRefused (``units.none_known``) where the directory is empty: nothing can be told.
     """
@@ -167,8 +104,8 @@ def match_units(rows: pa.Table, directory: Sequence[KnownUnit], province: Provin
 def names_agree(written: str, known: str, province: Province) -> bool:
     """Whether a name as written is the known one beyond spelling; a parent's name may stand behind it."""
     key = fold(known, province)
-    heads = (written, *(left for left, _ in _splits(written)))
-    return any(_means(variant, key) for head in heads for variant in _variants(fold(head, province)))
+    heads = (written, *(left for left, _ in splits(written)))
+    return any(means(variant, key) for head in heads for variant in variants(fold(head, province)))
 
 
 def shown_units(units: Sequence[KnownUnit]) -> str:
@@ -198,7 +135,7 @@ class _Directory:
                 self.by_code[unit.unit_code].append(unit)
             key = fold(unit.name, province)
             self.by_name[key].append(unit)
-            self.by_bare[_bare(key)].append(unit)
+            self.by_bare[bare(key)].append(unit)
 
     def find(self, row: Mapping[str, Any]) -> KnownUnit | _Refused:
         written = row["unit_code"] or _code_beside(row["unit_name"] or "")
@@ -230,6 +167,12 @@ class _Directory:
         if len(coded) > 1:  # one code for several units: the name beside it decides
             named = self._named(row["unit_name"] or "", row["block"])
             candidates = [unit for unit in coded if unit in named] or coded
+        parent = parent_over(row["attributes"])
+        if parent and candidates and not (coded and len(candidates) == 1):
+            below = self._below(candidates, parent)
+            if not below:
+                return self._elsewhere(row, candidates, parent)
+            candidates = below
         if len(candidates) > 1:
             return self._ambiguous(row, candidates)
         return candidates[0] if candidates else self._unknown(row)
@@ -247,23 +190,41 @@ class _Directory:
         found = self._of_block(self._spelled(name), block)
         if len(found) == 1:
             return found
-        for left, right in _splits(name):
+        for left, right in splits(name):
             parent = fold(right, self.province)
             below = [
                 unit
                 for unit in self._of_block(self._spelled(left), block)
-                if unit.parent and _means(parent, fold(unit.parent, self.province))
+                if unit.parent and means(parent, fold(unit.parent, self.province))
             ]
             if below:
                 return below
         return found
 
+    def _below(self, units: Sequence[KnownUnit], parent: str) -> list[KnownUnit]:
+        """Those of the units that belong to the one above; else those of which nobody knows where they belong."""
+        heads = [fold(head, self.province) for head in (parent, *(left for left, _ in splits(parent)))]
+        below = [
+            unit
+            for unit in units
+            if unit.parent and any(means(head, fold(unit.parent, self.province)) for head in heads)
+        ]
+        return below or [unit for unit in units if not unit.parent]
+
+    def _elsewhere(self, row: Mapping[str, Any], candidates: Sequence[KnownUnit], parent: str) -> _Refused:
+        known = "; ".join(f"{unit.name} thuộc {unit.parent}" for unit in candidates)
+        sentence = (
+            f"“{_clipped(row['unit_name'])}” đứng dưới dòng “{_clipped(parent)}”, nhưng theo danh mục {known}; "
+            "chuyển dòng về đúng đơn vị cấp trên, hoặc sửa tên đơn vị hay tên ở dòng cấp trên."
+        )
+        return "unit_unknown", "unit_name", sentence
+
     def _spelled(self, name: str) -> list[KnownUnit]:
         key = fold(name, self.province)
-        for variant in _variants(key):
+        for variant in variants(key):
             if variant in self.by_name:
                 return self.by_name[variant]
-        return self.by_bare.get(key, []) if key == _bare(key) else []
+        return self.by_bare.get(key, []) if key == bare(key) else []
 
     @staticmethod
     def _of_block(units: Sequence[KnownUnit], block: str | None) -> list[KnownUnit]:
@@ -303,7 +264,7 @@ class _Directory:
 
     def _closest(self, key: str, block: str | None) -> list[KnownUnit]:
         """Whom a name that was not found may mean: the same name of another kind, else the most alike."""
-        other_kind = self._of_block(self.by_bare.get(_bare(key), []), block)
+        other_kind = self._of_block(self.by_bare.get(bare(key), []), block)
         if other_kind:
             return other_kind
         pool = [unit for unit in self.units if block is None or unit.block == block] or self.units
@@ -315,67 +276,12 @@ class _Directory:
 _KIN = {"land_office": "department", "department": "land_office"}
 
 
-def _toned_last(word: str) -> str:
-    """The syllable with its tone mark moved behind it: one key for "hoà" and "hòa", "thuỷ" and "thủy".
-
-    No two Vietnamese syllables differ only in where the tone mark stands.
-    """
-    letters = unicodedata.normalize("NFD", word)
-    tones = "".join(letter for letter in letters if letter in _TONES)
-    return unicodedata.normalize("NFC", "".join(x for x in letters if x not in _TONES)) + tones
-
-
-def _without_province(words: list[str], province: Province) -> list[str]:
-    """Without a trailing "tỉnh X", and without the bare "tỉnh" that "Thanh tra tỉnh" ends with."""
-    full = fold(province.name).split()
-    kind = full[:2] if full[:1] == ["thanh\u0300"] else full[:1]
-    for tail in (full, kind):
-        while len(words) > len(tail) and words[-len(tail) :] == tail:
-            words = words[: -len(tail)]
-    return words
-
-
-_KIND_KEYS = tuple(" ".join(_toned_last(word) for word in kind.split()) + " " for kind in _KINDS)
-
-
-def _bare(key: str) -> str:
-    """A folded name without its kind word; a numbered ward keeps it ("phường 1" is no unit called 1)."""
-    for kind in _KIND_KEYS:
-        if key.startswith(kind) and not key[len(kind) :].isdigit():
-            return key[len(kind) :]
-    return key
-
-
-def _variants(key: str) -> Iterator[str]:
-    """The key, and what "TT" may stand for at its head."""
-    yield key
-    if key.startswith("tt "):
-        for long in ("thị trấn", "trung tâm"):
-            yield f"{fold(long)} {key[3:]}"
-
-
-def _splits(name: str) -> Iterator[tuple[str, str]]:
-    """Where a name may end and the parent's begin: brackets, dashes with spaces, commas; the last first."""
-    inside = re.fullmatch(r"\s*(.+?)\s*[(\[]([^()\[\]]+)[)\]]\s*", name)
-    if inside:
-        yield inside[1], inside[2]
-    for cut in reversed(list(re.finditer(rf"\s[{_DASHES}]\s*|\s*[,;/]\s*", name))):
-        left, right = name[: cut.start()], name[cut.end() :]
-        if left.strip() and right.strip():
-            yield left, right
-
-
 def _code_beside(name: str) -> str:
     """The code that stands behind a name, as "UBND xã A (H44.107)"; empty where none does.
 
     A form without a column of codes has no other place to tell two namesakes apart.
     """
-    return next((right for _, right in _splits(name) if _CODE.fullmatch(right.strip().upper())), "")
-
-
-def _means(written: str, known: str) -> bool:
-    """Whether a folded name as written may stand for a known one: the kind word may be left out, not changed."""
-    return written == known or (written == _bare(written) and written == _bare(known))
+    return next((right for _, right in splits(name) if _CODE.fullmatch(right.strip().upper())), "")
 
 
 def _within(code: str, above: str) -> bool:

@@ -53,6 +53,13 @@ class Drift(StrEnum):
     SECOND_WINDOW_SHEET = "second_window_sheet"  # a second form, of the month before
 
 
+class Grouping(StrEnum):
+    """How a form of a province with districts may group the communes inside their section."""
+
+    NAMES = "names"  # a row with the district's name and nothing else
+    SUMS = "sums"  # lettered, with the sum of its communes
+
+
 @dataclass(frozen=True)
 class Column:
     """``path`` is the header from the top cell to the bottom one; ``value`` makes a cell of figures."""

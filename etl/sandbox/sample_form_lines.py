@@ -9,6 +9,7 @@ from etl.periods import Window
 from etl.reference.provinces import Province, load_provinces
 from etl.sandbox.sample_dossier_units import (
     BLOCK_ORDER,
+    COMMUNE,
     bare_name,
     block_of,
     kindless,
@@ -17,7 +18,7 @@ from etl.sandbox.sample_dossier_units import (
     reporting_units,
 )
 from etl.sandbox.sample_dossiers import MEASURES
-from etl.sandbox.sample_form_layouts import Column, Drift, Value
+from etl.sandbox.sample_form_layouts import Column, Drift, Grouping, Value
 
 MARKER = "SỐ LIỆU MẪU"
 SECTIONS = {
@@ -37,17 +38,18 @@ _HIDDEN = 2
 
 @dataclass(frozen=True)
 class FormUnit:
-    """One unit's line: ``code`` is None for a unit that does not exist."""
+    """One unit's line: ``code`` is None for a unit that does not exist; ``parent`` names the district it stands under."""
 
     code: str | None
     name: str
     block: str
     figures: Mapping[str, int]
+    parent: str | None = None
 
 
 @dataclass(frozen=True)
 class Line:
-    """One row below the header. ``kind``: section, unit, subtotal, total, note, foot or blank.
+    """One row below the header. ``kind``: section, subsection, unit, subtotal, total, note, foot or blank.
 
     ``cells`` from the first column; ``summed`` are the places (among the lines) a total adds up.
     """
@@ -64,6 +66,7 @@ def form_units(
     blocks: tuple[str, ...],
     figures: Mapping[str, Mapping[str, int]],
     drift: Drift | None,
+    grouping: Grouping | None = None,
 ) -> list[FormUnit]:
     """The units in the order of the form's sections, named as the office names them."""
     shown = [unit for unit in reporting_units(province) if block_of(unit, blocks) in blocks]
@@ -74,10 +77,25 @@ def form_units(
         if not unit.is_agency and kindless(unit.name) in doubled and drift is not Drift.AMBIGUOUS_UNIT:
             # An office that has two of one name says which it means.
             parent = parents.get(unit.code)
-            name = f"{name} - {parent.removeprefix('UBND ')}" if parent else f"{name} ({unit.code})"
-        units.append(FormUnit(unit.code, name, block_of(unit, blocks), dict(figures[unit.code])))
-    units.sort(key=lambda unit: BLOCK_ORDER.index(unit.block))
+            if parent is None:
+                name = f"{name} ({unit.code})"
+            elif grouping is None:
+                name = f"{name} - {parent.removeprefix('UBND ')}"
+        district = parents.get(unit.code) if grouping and block_of(unit, blocks) == COMMUNE else None
+        units.append(
+            FormUnit(unit.code, name, block_of(unit, blocks), dict(figures[unit.code]), _headed(district))
+        )
+    order = list(dict.fromkeys(unit.parent for unit in units))
+    units.sort(key=lambda unit: (BLOCK_ORDER.index(unit.block), order.index(unit.parent)))
     return _drifted(units, drift)
+
+
+def _headed(district: str | None) -> str | None:
+    """ "UBND huyện Long Điền" heads its communes as "Huyện Long Điền"."""
+    if district is None:
+        return None
+    name = district.removeprefix("UBND ")
+    return name[:1].upper() + name[1:]
 
 
 def _drifted(units: list[FormUnit], drift: Drift | None) -> list[FormUnit]:
@@ -104,29 +122,61 @@ def total_of(units: Sequence[FormUnit]) -> dict[str, int]:
     return {name: sum(unit.figures[name] for unit in units) for name in MEASURES}
 
 
-def body(units: Sequence[FormUnit], columns: Sequence[Column], drift: Drift | None) -> list[Line]:
-    """Sections with units and totals, and the grand total."""
+def body(
+    units: Sequence[FormUnit],
+    columns: Sequence[Column],
+    drift: Drift | None,
+    grouping: Grouping | None = None,
+) -> list[Line]:
+    """Sections with units and totals, and the grand total. ``grouping``: communes below rows of their districts."""
     lines: list[Line] = []
     every: list[int] = []
     blocks = [block for block in BLOCK_ORDER if any(unit.block == block for unit in units)]
     for number, block in enumerate(blocks):
         own = [unit for unit in units if unit.block == block]
         lines.append(Line("section", _row(columns, _ROMAN[number], SECTIONS[block], None, None)))
-        first = len(lines)
-        for at, unit in enumerate(own, start=1):
-            hidden = drift is Drift.HIDDEN_ROWS and number == 0 and at <= _HIDDEN
-            lines.append(Line("unit", _row(columns, at, unit.name, unit.figures, unit.code), hidden))
-        places = tuple(range(first, len(lines)))
+        places: list[int] = []
+        for letter, (parent, below) in enumerate(_by_parent(own).items()):
+            if parent is not None and grouping is not None:
+                lines.append(_subsection(columns, letter, parent, below, grouping, len(lines) + 1))
+            for at, unit in enumerate(below, start=1):
+                hidden = drift is Drift.HIDDEN_ROWS and number == 0 and at <= _HIDDEN
+                places.append(len(lines))
+                lines.append(Line("unit", _row(columns, at, unit.name, unit.figures, unit.code), hidden))
         every += places
         total = total_of(own)
         if drift is Drift.WRONG_TOTAL and number == 0:
             total["received"] += 10
         label = SECTIONS[block][0].lower() + SECTIONS[block][1:] if block == "department" else SECTIONS[block]
-        lines.append(Line("subtotal", _row(columns, None, f"Cộng {label}", total, None), summed=places))
+        lines.append(
+            Line("subtotal", _row(columns, None, f"Cộng {label}", total, None), summed=tuple(places))
+        )
     if len(blocks) > 1:
         total = total_of(units)
         lines.append(Line("total", _row(columns, None, "Tổng cộng", total, None), summed=tuple(every)))
     return lines
+
+
+def _by_parent(units: Sequence[FormUnit]) -> dict[str | None, list[FormUnit]]:
+    found: dict[str | None, list[FormUnit]] = {}
+    for unit in units:
+        found.setdefault(unit.parent, []).append(unit)
+    return found
+
+
+def _subsection(
+    columns: Sequence[Column],
+    number: int,
+    parent: str,
+    below: Sequence[FormUnit],
+    grouping: Grouping,
+    first: int,
+) -> Line:
+    """The row of a district; its communes begin at the place ``first`` among the lines."""
+    if grouping is Grouping.NAMES:
+        return Line("subsection", _row(columns, None, parent, None, None))
+    cells = _row(columns, f"{chr(ord('a') + number)})", parent, total_of(below), None)
+    return Line("subsection", cells, summed=tuple(range(first, first + len(below))))
 
 
 def _row(

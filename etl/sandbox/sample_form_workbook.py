@@ -24,7 +24,7 @@ _FRAME = Border(left=_THIN, right=_THIN, top=_THIN, bottom=_THIN)
 _SHADE = PatternFill("solid", fgColor="FFE8EDF3")
 # The last part keeps a figure off its frame by the width of a bracket.
 _NUMBER, _RATE = "#,##0_)", "0.00_)"
-_BOLD_KINDS = ("section", "subtotal", "total")
+_BOLD_KINDS = ("section", "subsection", "subtotal", "total")
 # openpyxl writes the hour of saving into these; a sample is the same whenever it is written.
 _STAMP = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
 _WRITTEN = datetime.combine(date(2026, 1, 1), datetime.min.time())

@@ -20,7 +20,7 @@ from etl.periods import Window, named_window, window_of
 from etl.reference.provinces import Province
 from etl.sandbox.sample_dossier_units import BLOCK_ORDER, default_blocks
 from etl.sandbox.sample_dossiers import window_figures
-from etl.sandbox.sample_form_layouts import IGATE, LAYOUTS, Column, Drift, Value, columns_of
+from etl.sandbox.sample_form_layouts import IGATE, LAYOUTS, Column, Drift, Grouping, Value, columns_of
 from etl.sandbox.sample_form_lines import (
     MARKER,
     FormUnit,
@@ -67,7 +67,7 @@ class PlantedForm:
     ``units`` are its lines in order (a drift may have added, doubled or spoilt one);
     ``figures`` the true measures by unit code of every unit of its blocks; ``totals`` by block
     as they add up (also where ``wrong_total`` states another); ``rows`` counts the rows below the
-    header that are not blank, by kind (numbering, section, unit, subtotal, total, note, foot, sign).
+    header that are not blank, by kind (numbering, section, subsection, unit, subtotal, total, note, foot, sign).
     """
 
     path: Path
@@ -91,25 +91,32 @@ def write_form(
     blocks: tuple[str, ...] | None = None,
     seed: int = 766,
     drift: Drift | None = None,
+    grouped_by_district: Grouping | None = None,
 ) -> PlantedForm:
     """Write the digitization form of a province over a window to ``path``.
 
     ``layout`` so_hoa_10_cot, so_hoa_14_cot (a workbook, or CSV where ``path`` ends in .csv) or
     igate_json. ``blocks`` are its sections, by default all the province has; "land_office"
-    takes the land registration office out of the departments. Raises Terminal for other words, for
-    a drift the layout cannot have, and for a province without units.
+    takes the land registration office out of the departments. ``grouped_by_district`` puts each district's
+    communes below a row of its name. Raises Terminal for other words, for a drift or a grouping the
+    layout cannot have, and for a province without units.
     """
     if layout not in LAYOUTS:
         raise Terminal(f"there is no layout '{layout}'", f"use one of {', '.join(LAYOUTS)}")
     blocks = tuple(block for block in BLOCK_ORDER if block in (blocks or default_blocks(province)))
     figures = window_figures(province, window, seed=seed)
-    units = form_units(province, window, blocks, figures, drift)
+    units = form_units(province, window, blocks, figures, drift, grouped_by_district)
+    if grouped_by_district and (layout == IGATE or not any(unit.parent for unit in units)):
+        raise Terminal(
+            f"{layout} of {province.name} cannot be grouped by district",
+            "use a sheet's layout and a province of the past with communes (ba_ria_vung_tau)",
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     if layout == IGATE:
         rows = Counter(unit=len(units))
         path.write_bytes(_igate(province, window, units, drift))
     else:
-        sheets = _sheets(province, window, layout, units, drift)
+        sheets = _sheets(province, window, layout, units, drift, grouped_by_district)
         if drift is Drift.SECOND_WINDOW_SHEET:
             sheets += _second_form(province, window, layout, blocks, seed)
         rows = _count(sheets)
@@ -133,7 +140,12 @@ def write_form(
 
 
 def _sheets(
-    province: Province, window: Window, layout: str, units: Sequence[FormUnit], drift: Drift | None
+    province: Province,
+    window: Window,
+    layout: str,
+    units: Sequence[FormUnit],
+    drift: Drift | None,
+    grouping: Grouping | None = None,
 ) -> list[FormSheet]:
     columns = columns_of(layout, drift)
     parts = [("Biểu 1", list(units))]
@@ -150,7 +162,7 @@ def _sheets(
                 head=head_lines(province, window, drift),
                 titles=title_lines(province, window, drift),
                 columns=columns,
-                lines=[*body(part, columns, drift), *foot_lines(columns, drift)],
+                lines=[*body(part, columns, drift, grouping), *foot_lines(columns, drift)],
                 formulas=drift in (Drift.FORMULA_TOTALS, Drift.UNCACHED_TOTALS),
             ),
             drift,

@@ -37,7 +37,8 @@ MEASURES = (
 BLOCKS = ("department", "land_office", "district", "commune")
 
 # One row per unit. `block` as its section says; null where the form has no sections.
-# `attributes` is JSON: the rates as stated, the Đạt column, anything else the layout declares.
+# `attributes` is JSON: the rates as stated, the Đạt column, anything else the layout declares; `parent` is the
+# unit above as a sub-heading over the row names it.
 UNIT_ROWS = pa.schema(
     [
         ("row_no", pa.int64()),
@@ -52,10 +53,12 @@ UNIT_ROWS = pa.schema(
     ]
 )
 
-# Totals as the form states them: of a block, or of the whole form (block null).
+# Totals as the form states them: of a block, or of the whole form (block null). `parent` is the sub-heading
+# whose rows alone are summed ("Huyện Long Điền" among the communes); null for a whole block's.
 STATED_TOTALS = pa.schema(
     [
         ("block", pa.string()),
+        ("parent", pa.string()),
         ("label", pa.string()),
         *((name, pa.int64()) for name in MEASURES),
         ("locator", pa.string()),
@@ -131,6 +134,12 @@ class DigitizationReading:
             return cls(**body, **tables)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise Terminal(f"{folder} holds no reading: {error}", "hand the file in again") from error
+
+
+def parent_over(attributes: str | None) -> str | None:
+    """The unit above that a sub-heading over a row names, from the row's ``attributes``; None where none does."""
+    parent = json.loads(attributes).get("parent") if attributes else None
+    return parent if isinstance(parent, str) else None
 
 
 def no_rejections() -> pa.Table:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from etl.reference.provinces import Province
 from etl.reference.unit_names import BLOCK_NAMES_VI, names_agree
 from etl.reference.units import KnownUnit
-from etl.sources.digitization import BLOCKS, LIST_SOURCE, MEASURES, DigitizationReading
+from etl.sources.digitization import BLOCKS, LIST_SOURCE, MEASURES, DigitizationReading, parent_over
 from etl.sources.tidy import table_of
 
 # What became of each block of a file: units that may be published, units the directory knows, names that lack.
@@ -122,16 +122,21 @@ def build_block_rows(
 
 
 def build_block_frame(reading: DigitizationReading, blocks: pa.Table) -> pd.DataFrame:
-    """One row per section or block, and ALL: totals against units, missing units (digitization_blocks.yml).
+    """One row per section or block, per sub-heading with figures, and ALL: totals against units, missing units.
 
     Sums are over the rows as read, so that a row refused for another reason does not make the
-    totals wrong; a measure of which a cell could not be read is not compared.
+    totals wrong; a measure of which a cell could not be read is not compared, nor below a sub-heading
+    one that none of its rows states.
     """
     sections = _Sections(reading)
     known = {row["block"]: row for row in blocks.to_pylist()}
     stated: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
+    partial: dict[_Subhead, list[dict[str, Any]]] = defaultdict(list)
     for total in reading.totals.to_pylist():
-        stated[total["block"]].append(total)
+        if total["parent"] is None:
+            stated[total["block"]].append(total)
+        else:
+            partial[(total["block"], total["parent"])].append(total)
     rows: list[dict[str, Any]] = []
     for block in (name for name in BLOCKS if name in known or name in sections.rows or name in stated):
         row: dict[str, Any] = {"block_vi": BLOCK_NAMES_VI[block]}
@@ -144,12 +149,20 @@ def build_block_frame(reading: DigitizationReading, blocks: pa.Table) -> pd.Data
             row["missing_share"] = len(missing) / expected if expected else 0.0
             row["units_missing"] = told_names(missing, expected) if missing else None
         rows.append(row)
+    for (of, parent), totals in partial.items():
+        below = sections.sums_below((of, parent))
+        rows.append(
+            {
+                "block_vi": ", ".join(filter(None, (BLOCK_NAMES_VI.get(of or ""), parent))),
+                "subtotals_disagree": _disagreements(totals, below, "các đơn vị bên dưới"),
+            }
+        )
     if stated[None]:
         whole = sections.whole(stated)
         rows.append(
             {"block_vi": "toàn biểu", "grand_disagrees": _disagreements(stated[None], whole, "các khối")}
         )
-    texts = ["block_vi", "totals_disagree", "grand_disagrees", "units_missing"]
+    texts = ["block_vi", "totals_disagree", "subtotals_disagree", "grand_disagrees", "units_missing"]
     numbers = ["rows_in_section", "missing_share"]
     frame = pd.DataFrame(rows, columns=[*texts, *numbers])
     return frame.astype(dict.fromkeys(texts, object) | dict.fromkeys(numbers, "float64"))
@@ -175,28 +188,48 @@ def told_names(missing: Sequence[str], expected: int) -> str:
     return f"thiếu {len(missing)}/{expected} đơn vị: {'; '.join(missing[:_NAMES_TOLD])}{more}"
 
 
+# A section, and a sub-heading in it as written.
+_Subhead = tuple[str | None, str]
+
+
 class _Sections:
     """Rows and sums of a file's sections as it has them. A section is None where the form has no sections."""
 
     def __init__(self, reading: DigitizationReading) -> None:
         self.rows: Counter[str | None] = Counter()
-        self._sums: dict[str | None, Counter[str]] = defaultdict(Counter)
-        self._unsure: set[tuple[str | None, str]] = set()
+        self.rows_below: Counter[_Subhead] = Counter()
+        self._sums: dict[str | _Subhead | None, Counter[str]] = defaultdict(Counter)
+        self._unsure: set[tuple[str | _Subhead | None, str]] = set()
         for row in reading.units.to_pylist():
-            self._add(row["block"], row, ())
+            self._add(row["block"], parent_over(row["attributes"]), row, ())
         for block, data, faulty in _unread(reading):
             if block is None and len(self.rows) > 1:  # a row of who knows which section
-                self._unsure |= {(name, measure) for name in self.rows for measure in MEASURES}
-            self._add(block, data, faulty)
+                every = (*self.rows, *self.rows_below)
+                self._unsure |= {(name, measure) for name in every for measure in MEASURES}
+            self._add(block, data.get("parent"), data, faulty)
 
-    def _add(self, block: str | None, data: Mapping[str, Any], faulty: Sequence[str]) -> None:
+    def _add(
+        self, block: str | None, parent: str | None, data: Mapping[str, Any], faulty: Sequence[str]
+    ) -> None:
         self.rows[block] += 1
+        places: list[str | _Subhead | None] = [block]
+        if parent is not None:
+            self.rows_below[(block, parent)] += 1
+            places.append((block, parent))
         for measure in MEASURES:
             value = data.get(measure)
             if measure in faulty or not (value is None or isinstance(value, int)):
-                self._unsure.add((block, measure))
+                self._unsure |= {(place, measure) for place in places}
             elif value is not None:
-                self._sums[block][measure] += value
+                for place in places:
+                    self._sums[place][measure] += value
+
+    def sums_below(self, subhead: _Subhead) -> dict[str, int]:
+        """What the rows below a sub-heading add up to, for the measures that they state; of no rows it is 0."""
+        if not self.rows_below[subhead]:
+            return dict.fromkeys(MEASURES, 0)
+        sums = self._sums[subhead]
+        return {name: sums[name] for name in MEASURES if name in sums and (subhead, name) not in self._unsure}
 
     def sums(self, block: str | None) -> dict[str, int]:
         """What the rows of a section add up to, for the measures that can be told."""

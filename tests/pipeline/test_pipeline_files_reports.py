@@ -72,11 +72,11 @@ def quarter(
             ],
             shared_office.clock,
         )
-        assert [(target["period"], target["asked"]) for target in targets] == [
-            ("2026", False),
+        assert {(target["period"], target["asked"]) for target in targets} == {
             (one.snapshot["period_id"], False),
             ("2026-Q3", False),
-        ]
+            ("2026", False),
+        }
     return shared_office, planted
 
 
@@ -126,6 +126,7 @@ def test_a_made_form_handed_in_says_the_same(quarter: tuple[Office, dict[str, Pl
 @pytest.mark.parametrize("period", ["2026-H2", "2026", "2026-10"])
 def test_what_is_not_there_is_named(quarter: tuple[Office, dict[str, PlantedForm]], period: str) -> None:
     office, _ = quarter
+    office.now += timedelta(minutes=1)
     with pytest.raises(ReportNotReady) as caught:
         stages.deliver_digitization(office.settings, "phu_tho", period, "administrative", office.clock)
     for block in ("department", "commune"):
@@ -137,7 +138,7 @@ def test_what_is_not_there_is_named(quarter: tuple[Office, dict[str, PlantedForm
     )
     assert told == absent
     assert office.ask(
-        "SELECT state, error_class FROM ops.run WHERE stage = 'deliver' ORDER BY started_at DESC, finished_at DESC LIMIT 1"
+        "SELECT state, error_class FROM ops.run WHERE stage = 'deliver' ORDER BY started_at DESC LIMIT 1"
     ) == [("failed", "ReportNotReady")]
 
 

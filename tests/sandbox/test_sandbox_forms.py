@@ -21,7 +21,7 @@ from etl.reference.units import load_listed_units
 from etl.sandbox.sample_dossier_units import reporting_units
 from etl.sandbox.sample_dossiers import MEASURES, window_figures
 from etl.sandbox.sample_files import write_samples
-from etl.sandbox.sample_form_layouts import FOURTEEN, IGATE, TEN, Drift, rate
+from etl.sandbox.sample_form_layouts import FOURTEEN, IGATE, TEN, Drift, Grouping, rate
 from etl.sandbox.sample_form_lines import STRANGER
 from etl.sandbox.sample_forms import PlantedForm, write_form
 from etl.sandbox.sample_lists import MARKER, write_dossier_list
@@ -235,6 +235,28 @@ def test_a_province_of_the_past_has_districts(tmp_path: Path) -> None:
     assert {"UBND xã Phước Hưng - huyện Long Điền", "UBND phường Phước Hưng - thành phố Bà Rịa"} <= names
     listed = {unit.name for unit in load_listed_units() if unit.province_code == BRVT.code}
     assert {name.split(" - ")[0] for name in names if "UBND" in name and "xã" in name} <= listed
+
+
+@pytest.mark.parametrize("grouping", Grouping)
+def test_communes_may_stand_below_their_districts(tmp_path: Path, grouping: Grouping) -> None:
+    window = window_of(Period.parse("2023-05"))
+    form = write_form(tmp_path / "form.xlsx", BRVT, window, grouped_by_district=grouping)
+    assert form.rows["subsection"] == 7  # Côn Đảo has no communes
+    assert Counter(unit.block for unit in form.units) == {"department": 21, "district": 8, "commune": 82}
+    rows = grid(form.path)
+    assert figures_in(rows) == [form.figures[unit.code] for unit in form.units]
+    place = next(at for at, row in enumerate(rows) if row[1] == "Huyện Long Điền")
+    below = [unit for unit in form.units if unit.parent == "Huyện Long Điền"]
+    assert [row[:2] for row in rows[place + 1 : place + 8]] == [
+        [number, unit.name] for number, unit in enumerate(below, start=1)
+    ]
+    assert "UBND xã Phước Hưng" in {unit.name for unit in below}
+    summed = [sum(unit.figures[name] for unit in below) for name in MEASURES]
+    assert rows[place][0] == {Grouping.NAMES: None, Grouping.SUMS: "e)"}[grouping]
+    assert rows[place][2:10] == (summed if grouping is Grouping.SUMS else [None] * 8)
+    for layout, province in ((IGATE, BRVT), (TEN, PHU_THO)):
+        with pytest.raises(Terminal, match="cannot be grouped"):
+            write_form(tmp_path / "other", province, SEPTEMBER, layout=layout, grouped_by_district=grouping)
 
 
 def test_a_year_is_the_sum_of_its_months(tmp_path: Path) -> None:

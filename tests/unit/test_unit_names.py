@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from etl.errors import FileRefused
 from etl.reference.provinces import Province, find_province
-from etl.reference.unit_names import MATCHED_ROWS, Matched, fold, match_units, names_agree
+from etl.reference.unit_names import MATCHED_ROWS, Matched, match_units, names_agree
+from etl.reference.unit_spelling import fold
 from etl.reference.units import KnownUnit, load_listed_units, portal_unit_id
 from etl.sources.digitization import UNIT_ROWS
 from etl.sources.tidy import REJECTED, table_of
@@ -361,6 +362,86 @@ def test_a_hostile_name_stays_text_and_is_clipped() -> None:
     line = refusal_of("{0} <script> " + "x" * 5_000, "commune")
     assert line["message_vi"].startswith("“{0} <script> xxx")
     assert len(line["message_vi"]) < 400
+
+
+# --- below a sub-heading ------------------------------------------------------------------------
+
+
+def below(parent: str, *rows: tuple[str, str | None], **others: Any) -> Matched:
+    """Communes (name, code) below a row that names their district, matched."""
+    table = table_of(
+        [
+            {
+                "row_no": number,
+                "unit_name": name,
+                "block": "commune",
+                "unit_code": code,
+                "received": 7,
+                "capture_sha256": "ab" * 32,
+                "locator": f"'Biểu 1'!A{number}",
+                "attributes": json.dumps({"parent": parent}, ensure_ascii=False),
+            }
+            for number, (name, code) in enumerate(rows, 1)
+        ],
+        UNIT_ROWS,
+    )
+    return match_units(table, others.get("directory", OLD), others.get("province", BRVT))
+
+
+@pytest.mark.parametrize(
+    ("parent", "known"),
+    [
+        ("Huyện Long Điền", "UBND xã Phước Hưng"),
+        ("UBND HUYỆN LONG ĐIỀN", "UBND xã Phước Hưng"),
+        ("H. Long Điền (07 xã, thị trấn)", "UBND xã Phước Hưng"),
+        ("Huyện Long Điền - tỉnh Bà Rịa - Vũng Tàu", "UBND xã Phước Hưng"),
+        ("TP Bà Rịa", "UBND phường Phước Hưng"),
+        ("Thành phố Bà Rịa", "UBND phường Phước Hưng"),
+    ],
+)
+def test_the_heading_over_namesakes_tells_them_apart(parent: str, known: str) -> None:
+    (row,) = below(parent, ("Phước Hưng", None)).rows.to_pylist()
+    names = {str(unit.unit_id): unit.name for unit in OLD}
+    assert names[row["unit_id"]] == known
+
+
+@pytest.mark.parametrize(
+    ("parent", "name", "told"),
+    [
+        ("Huyện Châu Đức", "xã Long Sơn", "UBND xã Long Sơn thuộc UBND thành phố Vũng Tàu"),
+        ("Huyện Châu Đức", "Phước Hưng", "UBND phường Phước Hưng thuộc UBND thành phố Bà Rịa; UBND xã"),
+        ("Huyện Bà Rịa", "phường Phước Hưng", "thuộc UBND thành phố Bà Rịa"),
+        ("Thành phố Bà Rịa", "Phước Hưng - huyện Long Điền", "UBND xã Phước Hưng thuộc UBND huyện Long Điền"),
+        ("Huyện Không Có", "xã Long Sơn", "dưới dòng “Huyện Không Có”"),
+    ],
+)
+def test_a_commune_of_another_district_is_refused(parent: str, name: str, told: str) -> None:
+    result = below(parent, (name, None))
+    assert result.rows.num_rows == 0
+    (line,) = result.rejected.to_pylist()
+    assert (line["rule"], line["column_name"], line["value"]) == ("unit_unknown", "unit_name", name)
+    assert told in line["message_vi"]
+
+
+def test_where_no_parent_is_known_a_heading_decides_nothing() -> None:
+    result = below("Huyện Lâm Thao", ("xã Lâm Thao", None), directory=NEW, province=PHU_THO)
+    assert result.rows["unit_code"].to_pylist() == ["H44.106"]
+    assert result.rejected.num_rows == 0
+    mixed = (*NEW, KnownUnit(portal_unit_id("b"), "commune", "UBND xã Lâm Thao", None, "UBND huyện B"))
+    assert below("Huyện B", ("xã Lâm Thao", None), directory=mixed, province=PHU_THO).rows[
+        "unit_id"
+    ].to_pylist() == [str(portal_unit_id("b"))]
+
+
+def test_a_code_outranks_the_heading() -> None:
+    twins = tuple(
+        KnownUnit(portal_unit_id(code), "commune", "UBND xã Sen Thắm", code, parent)
+        for code, parent in (("H44.301", "UBND huyện A"), ("H44.302", "UBND huyện B"))
+    )
+    result = below(
+        "Huyện A", ("xã Sen Thắm", "H44.302"), ("xã Sen Thắm", None), directory=twins, province=PHU_THO
+    )
+    assert result.rows["unit_code"].to_pylist() == ["H44.302", "H44.301"]
 
 
 # --- the table --------------------------------------------------------------------------------

@@ -155,11 +155,16 @@ def told_value(value: object) -> str:
 
 
 def row_data(
-    block: str | None, name: str | None, code: str | None, figures: Mapping[str, int | None]
+    block: str | None,
+    name: str | None,
+    code: str | None,
+    figures: Mapping[str, int | None],
+    parent: str | None = None,
 ) -> dict[str, Any]:
-    """What is kept of a refused row: block, unit, and the measures that could be read."""
+    """What is kept of a refused row: block, the unit above where one is named, unit, the measures that could be read."""
     return {
         "block": block,
+        **({"parent": parent} if parent else {}),
         "unit_name": name,
         "unit_code": code,
         **{key: figures[key] for key in MEASURES if figures.get(key) is not None},

@@ -14,6 +14,11 @@ _NUMERAL = re.compile(
     r"(?:(?P<roman>[ivx]+)(?:\s*[.)\-–:/]\s*|\s+)|[a-zđ]\s*[.)\-–:/]\s*|\d{1,2}\s*[.)\-–:/]\s*)"
 )
 _HEADING_MARK = re.compile(r"[(]?\s*(?:[IVX]+|[A-ZĐ])\s*[.)]?", re.IGNORECASE)
+# What stands before a sub-heading in its own cell: "a)", "1.1", "II.1.", "-".
+_OUTLINE = re.compile(
+    r"[(]?(?:[ivx]+|[a-zđ]|\d{1,3})(?:\.(?:[ivx]+|[a-zđ]|\d{1,3}))*(?:\s*[.)\-–:/]+\s*|\s+)|[+*•\-–]\s*",
+    re.IGNORECASE,
+)
 _ROMAN = re.compile(r"[ivx]+")
 _SERIAL = re.compile(r"[0-9]{1,4}(?:[.,]0+)?[.)]?")
 
@@ -27,6 +32,7 @@ class Labels:
         self.notes = self._folded(template.notes)
         self.block_totals = self._folded(template.totals.block)
         self.grand_totals = self._folded(template.totals.grand)
+        self.subheads = {block: self._folded(words) for block, words in template.subheads.items()}
 
     @cached_property
     def sections(self) -> dict[str, str]:
@@ -71,6 +77,36 @@ class Labels:
                     continue
                 return ("block" if block else kind), block
         return None
+
+    def subhead(self, text: str, block: str | None) -> str | None:
+        """The unit above that a row inside a block names, less its numeral: "a) Huyện Long Điền" -> "Huyện Long Điền".
+
+        None for other words, also for several kinds at once ("Huyện, thị xã": a section that no layout lists).
+        """
+        words = self.subheads.get(block or "", ())
+        whole = plain(text)
+        mark = _OUTLINE.match(whole)
+        for name in (whole, whole[mark.end() :]) if mark else (whole,):
+            folded = self.template.fold(name)
+            for word in words:
+                rest = folded.removeprefix(word + " ")
+                if rest != folded:
+                    several = any(rest == other or rest.startswith(other + " ") for other in ("và", *words))
+                    return None if several else name.strip(" :;,.-–")
+        return None
+
+    def summed(self, text: str, block: str | None) -> tuple[str | None, bool]:
+        """The unit above whose rows a total adds up: its name ("Cộng huyện Long Điền"), or whether only its kind stands
+        there ("Cộng huyện")."""
+        words = plain(text).split()
+        for place in range(1, len(words)):
+            if self.template.fold(" ".join(words[:place])) in (*self.block_totals, *self.grand_totals):
+                rest = " ".join(words[place:])
+                if name := self.subhead(rest, block):
+                    return name, False
+                if self.template.fold(rest) in self.subheads.get(block or "", ()):
+                    return None, True
+        return None, False
 
     def is_footer(self, texts: Iterable[str]) -> bool:
         """Whether one of a row's texts begins the foot."""

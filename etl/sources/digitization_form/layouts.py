@@ -159,6 +159,7 @@ class Template(_Strict):
     target_pct: Decimal | None = Field(default=None, ge=0, le=100)
     columns: tuple[Column, ...] = Field(min_length=1)
     sections: dict[str, tuple[str, ...]]
+    subheads: dict[str, tuple[str, ...]]
     totals: Totals
     footers: tuple[str, ...]
     notes: tuple[str, ...]
@@ -173,8 +174,9 @@ class Template(_Strict):
             raise ValueError("valid_to is before valid_from")
         if (self.format == "json") != (self.json_shape is not None):
             raise ValueError("json_shape belongs to format json, and only to it")
-        if strange := set(self.sections) - set(BLOCKS):
-            raise ValueError(f"sections: {', '.join(sorted(strange))} is no block; use {', '.join(BLOCKS)}")
+        for key, named in (("sections", self.sections), ("subheads", self.subheads)):
+            if strange := set(named) - set(BLOCKS):
+                raise ValueError(f"{key}: {', '.join(sorted(strange))} is no block; use {', '.join(BLOCKS)}")
         self._refuse_twice("column_no", (item.column_no for item in self.columns if item.column_no))
         self._refuse_twice("measure", (item.measure for item in self.columns if item.measure))
         keys = (key for item in self.columns for key in {self.key(path) for path in item.headers})

@@ -31,7 +31,7 @@ from etl.sources.digitization_form.titles import (
 from etl.sources.tidy import REJECTED, table_of
 
 # Raise it whenever the same bytes would give other rows: it is part of the snapshot's id.
-READER = "digitization_form/1"
+READER = "digitization_form/2"
 
 
 def read_form(
@@ -144,7 +144,7 @@ def _stated(found: Recognised, calendar: str) -> tuple[Window, str | None] | Non
 def _read_sheets(found: Recognised, collected: Collected, inspected: Inspected) -> None:
     several = len(found.parts) > 1
     labels = Labels(found.template)
-    places: dict[tuple[str | None, str], SheetForm] = {}
+    places: dict[tuple[str | None, ...], SheetForm] = {}
     for part in found.parts:
         block = blocks_named([part.grid.name or "", *part.lines], labels)
         before = len(collected.units)
@@ -162,12 +162,16 @@ def _read_sheets(found: Recognised, collected: Collected, inspected: Inspected) 
 def _refuse_copies(
     units: Sequence[Mapping[str, Any]],
     part: SheetForm,
-    places: dict[tuple[str | None, str], SheetForm],
+    places: dict[tuple[str | None, ...], SheetForm],
     template: Template,
 ) -> None:
     """Sheets that hold the same unit are two copies of a form, not two parts of one."""
     for unit in units:
-        key = (unit["block"], unit["unit_code"] or template.fold(unit["unit_name"]))
+        key = (
+            unit["block"],
+            unit["attributes"].get("parent"),
+            unit["unit_code"] or template.fold(unit["unit_name"]),
+        )
         other = places.setdefault(key, part)
         if other is not part:
             raise refused(

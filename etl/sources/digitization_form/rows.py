@@ -7,7 +7,6 @@ total, numbering, title, footer, note). A figure below the table, where no unit 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +29,7 @@ from etl.sources.digitization_form.grid import ERROR, NO_VALUE, cell_name
 from etl.sources.digitization_form.headers import is_numbering, number_token
 from etl.sources.digitization_form.labels import Labels, is_serial
 from etl.sources.digitization_form.layouts import Column, Template
+from etl.sources.digitization_form.outline import Outline, Row
 from etl.sources.digitization_form.recognise import SheetForm
 from etl.sources.digitization_form.refusals import cut, refused
 from etl.sources.digitization_form.totals import StatedTotal, settle_totals
@@ -41,17 +41,6 @@ _WHY_VI = {
     ERROR: f"là giá trị lỗi của bảng tính (ví dụ #REF!). {MENDED_VI}",
     _MERGED: "bị gộp qua nhiều dòng nên không rõ số liệu thuộc đơn vị nào. Đề nghị bỏ gộp ô, ghi số cho từng dòng.",
 }
-
-
-@dataclass(frozen=True)
-class _Row:
-    index: int
-    stt: str
-    name: str
-    label: str
-    texts: tuple[str, ...]
-    has_figures: bool
-    has_words: bool
 
 
 class SheetReader:
@@ -79,6 +68,10 @@ class SheetReader:
         self.numerals: dict[str, str | None] = {}
         self.totals: list[StatedTotal] = []
         self.blocks: list[str | None] = []
+        # The unit above, as the last sub-heading names it; all of this sheet by folded name; the last of each section.
+        self.parent: str | None = None
+        self.parents: dict[str, str] = {}
+        self.last_subheads: dict[str | None, str] = {}
 
     def read(self) -> None:
         """Raises FileRefused for a heading no layout knows (its units would land in another's block)."""
@@ -90,17 +83,24 @@ class SheetReader:
         header = {
             self._header_row(index) for index in range(self.form.header.first, self.form.header.last + 1)
         }
-        after = self._after_table(rows, header)
+        outline = Outline(rows, [self._header_row(row.index) in header for row in rows], self.labels)
         numbered = sum(is_serial(row.stt) for row in rows if row.has_figures) * 2 >= sum(
             row.has_figures for row in rows
         )
         in_foot = False
         for at, row in enumerate(rows):
-            kind = self._kind(row, header, after=after[at], in_foot=in_foot, numbered=numbered)
+            above = outline.above(at, self.block)
+            kind = self._kind(
+                row, header, above=above, after=outline.after_table(at), in_foot=in_foot, numbered=numbered
+            )
             in_foot = kind == "footer" or (in_foot and kind != "title")
             match kind:
                 case "unit":
+                    if above:  # nobody stands below it: a row of its own, whoever's rows came before
+                        self.parent = None
                     self._unit(row)
+                case "subhead":
+                    self._subhead(row)
                 case "section":
                     self._section(row)
                 case "total":
@@ -111,7 +111,9 @@ class SheetReader:
                     raise self._unknown_section(row)
                 case _:
                     self.collected.ignore(kind)
-        told, notes = settle_totals(self.totals, self.blocks, self.grid.name if self.is_part else None)
+        told, notes = settle_totals(
+            self.totals, self.blocks, self.grid.name if self.is_part else None, self.last_subheads
+        )
         self.collected.totals += told
         self.collected.notes_vi += notes
         hidden = [str(index + 1) for index in indexes if index in self.grid.hidden_rows]
@@ -124,8 +126,16 @@ class SheetReader:
     # ------------------------------------------------------------------ what a row is
 
     def _kind(
-        self, row: _Row, header: set[tuple[str, ...]], *, after: bool, in_foot: bool, numbered: bool
+        self,
+        row: Row,
+        header: set[tuple[str, ...]],
+        *,
+        above: str | None,
+        after: bool,
+        in_foot: bool,
+        numbered: bool,
     ) -> str:
+        """``above``: what ``Outline.above`` says of it."""
         cells = list(self.grid.cells[row.index])
         named = row.name and number_token(row.name) is None and len(row.name) > 3
         if not named and is_numbering(cells):
@@ -135,11 +145,13 @@ class SheetReader:
         if in_foot:
             return "stray" if row.has_figures else "footer"
         if not row.has_figures:
-            return self._kind_of_words(row, after=after, numbered=numbered)
+            return self._kind_of_words(row, above=above, after=after, numbered=numbered)
         if self.labels.is_note(row.label) and not is_serial(row.stt):
             return "stray"
         if self.labels.total(row.label, self.numerals) and not is_serial(row.stt):
             return "total"
+        if above:
+            return above
         if not is_serial(row.stt):
             if self.labels.section(row.label):
                 return "section"
@@ -147,7 +159,7 @@ class SheetReader:
                 return "heading"
         return "stray" if after and not row.label else "unit"
 
-    def _kind_of_words(self, row: _Row, *, after: bool, numbered: bool) -> str:
+    def _kind_of_words(self, row: Row, *, above: str | None, after: bool, numbered: bool) -> str:
         """A row without any figure."""
         if self.labels.is_footer(row.texts):
             return "footer"
@@ -157,6 +169,8 @@ class SheetReader:
             return "total"
         if self.labels.is_note(row.label):
             return "note"
+        if above and not after:
+            return above
         if is_serial(row.stt):
             return "unit" if row.name or row.has_words else "note"
         if after:
@@ -167,29 +181,7 @@ class SheetReader:
             return "unit"
         return "unit" if row.has_words and numbered and row.name and not row.stt else "heading"
 
-    def _after_table(self, rows: Sequence[_Row], header: set[tuple[str, ...]]) -> list[bool]:
-        """For each row, whether its table is over: no figures under a name come before the foot or the next header."""
-        tables, table, in_foot = [], 0, False
-        ends: dict[int, int] = {}
-        for at, row in enumerate(rows):
-            if self._header_row(row.index) in header:
-                table, in_foot = table + 1, False
-            in_foot = in_foot or (not row.has_figures and self.labels.is_footer(row.texts))
-            if not in_foot and self._closes_table(row):
-                ends[table] = at
-            tables.append(table)
-        return [at > ends.get(table, -1) for at, table in enumerate(tables)]
-
-    def _closes_table(self, row: _Row) -> bool:
-        """Whether the table reaches at least here: figures under a name that is no note's or foot's."""
-        return (
-            row.has_figures
-            and bool(row.label)
-            and not self.labels.is_note(row.label)
-            and not self.labels.is_footer(row.texts)
-        )
-
-    def _row(self, index: int) -> _Row:
+    def _row(self, index: int) -> Row:
         def text(place: int | None) -> str:
             value = None if place is None else self.grid.at(index, place)
             return "" if value is None else told_value(value)
@@ -200,7 +192,7 @@ class SheetReader:
         elsewhere = [text(place) for place in range(self.grid.width) if place not in self.form.columns]
         label = name or ("" if is_serial(stt) else stt) or next(filter(None, elsewhere), "")
         values = [self.grid.at(index, place) for place in self.measures]
-        return _Row(
+        return Row(
             index=index,
             stt=stt,
             name=name,
@@ -209,6 +201,7 @@ class SheetReader:
             has_figures=any(looks_like_figure(value) for value in values)
             or any((index, place) in self.unreadable for place in self.measures),
             has_words=any(value is not None and not looks_like_figure(value) for value in values),
+            all_zero=all(parse_count(value, self.template.dash) in (0, None) for value in values),
         )
 
     def _header_row(self, index: int) -> tuple[str, ...]:
@@ -219,7 +212,7 @@ class SheetReader:
 
     # ------------------------------------------------------------------ what becomes of it
 
-    def _unit(self, row: _Row) -> None:
+    def _unit(self, row: Row) -> None:
         figures, refusals = self._figures(row)
         code = self._text(row, self.code)
         name: str | None = row.name or None
@@ -245,15 +238,15 @@ class SheetReader:
                 )
             )
         if refusals:
-            self.collected.refuse(refusals, row_data(self.block, name, code, figures))
+            self.collected.refuse(refusals, row_data(self.block, name, code, figures, self.parent))
             return
         self._see(self.block)
         self.collected.add(
             self.grid.place(row.index), self.block, name or "", code, figures, self._attributes(row, figures)
         )
 
-    def _section(self, row: _Row) -> None:
-        self.block = self.labels.section(row.label)
+    def _section(self, row: Row) -> None:
+        self.block, self.parent = self.labels.section(row.label), None
         numeral = self.labels.numeral(row.stt, row.label)
         if numeral:
             self.numerals[numeral] = self.block
@@ -263,24 +256,44 @@ class SheetReader:
         else:
             self.collected.ignore("section")
 
-    def _total(self, row: _Row) -> None:
-        found = self.labels.total(row.label, self.numerals)
-        kind, named = found or ("block", None)
-        self._stated(row, kind, named, "total")
+    def _total(self, row: Row) -> None:
+        kind, named = self.labels.total(row.label, self.numerals) or ("block", None)
+        above, of_last = self.labels.summed(row.label, self.block)
+        # Only one that was met: a province that is a city is no sub-heading ("Tổng thành phố Huế").
+        parent = self.parent if of_last else self.parents.get(self.template.fold(above or ""))
+        self._stated(row, "block" if parent else kind, named, "total", parent)
 
-    def _stated(self, row: _Row, kind: str, named: str | None, counted_as: str) -> None:
+    def _subhead(self, row: Row) -> None:
+        """The rows that follow are of this unit above; figures beside its name are their sum."""
+        name = cut(self.labels.subhead(row.label, self.block) or row.label)
+        self.parent = self.parents.setdefault(self.template.fold(name), name)
+        self.last_subheads[self.block] = self.parent
+        self._stated(row, "block", self.block, "total" if row.has_figures else "section", self.parent)
+
+    def _stated(
+        self, row: Row, kind: str, named: str | None, counted_as: str, parent: str | None = None
+    ) -> None:
         """Totals as the form states them; one with a cell that holds no figure is refused as a row."""
         figures, refusals = self._figures(row)
         if refusals:
-            self.collected.refuse(refusals, row_data(named or self.block, None, None, {}))
+            self.collected.refuse(refusals, row_data(named or self.block, None, None, {}, parent))
             return
         self.collected.ignore(counted_as)
         if row.has_figures:
             self.totals.append(
-                StatedTotal(row.label, kind, named, self.block, figures, self.grid.place(row.index))
+                StatedTotal(
+                    row.label,
+                    kind,
+                    named,
+                    self.block,
+                    figures,
+                    self.grid.place(row.index),
+                    parent,
+                    None if parent else self.parent,
+                )
             )
 
-    def _stray(self, row: _Row) -> None:
+    def _stray(self, row: Row) -> None:
         """A figure where no unit stands: it may be one that was left out, so it is never ignored."""
         cells = ", ".join(
             cell_name(row.index, place)
@@ -297,9 +310,13 @@ class SheetReader:
         )
         self.collected.refuse([refusal], row_data(self.block, None, None, {}))
 
-    def _unknown_section(self, row: _Row) -> Exception:
+    def _unknown_section(self, row: Row) -> Exception:
         place = self.unit if row.name and self.unit is not None else self.stt or 0
         told = cut(f"{row.stt} {row.name}".strip() or row.label)
+        above_vi = ", ".join(f"“{word} …”" for word in self.template.subheads.get(self.block or "", ())[:4])
+        above_vi = (
+            f"nếu là tên đơn vị cấp trên của các dòng bên dưới, ghi đủ {above_vi}; " if above_vi else ""
+        )
         return refused(
             "layout.unknown_section",
             f"row {row.index + 1}: '{told}' is no section that layout {self.template.layout} knows",
@@ -308,13 +325,13 @@ class SheetReader:
             "write a known section's name, or add this one under more_sections of a layout of your own "
             f"(<home>/forms/*.yml, extends: {self.template.layout}); a unit needs its serial number",
             "Đề nghị ghi tên khối theo mẫu (Sở, ban, ngành; Văn phòng đăng ký đất đai; UBND cấp huyện; UBND cấp xã); "
-            "nếu đây là một đơn vị, ghi số thứ tự cho đơn vị đó.",
+            f"{above_vi}nếu đây là một đơn vị, ghi số thứ tự cho đơn vị đó.",
             self.grid.place(row.index, place),
         )
 
     # ------------------------------------------------------------------ cells
 
-    def _figures(self, row: _Row) -> tuple[dict[str, int | None], list[Refusal]]:
+    def _figures(self, row: Row) -> tuple[dict[str, int | None], list[Refusal]]:
         figures: dict[str, int | None] = {}
         refusals: list[Refusal] = []
         for place, measure in self.measures.items():
@@ -331,7 +348,7 @@ class SheetReader:
                 figures[measure] = found
         return {name: figures.get(name) for name in MEASURES}, refusals
 
-    def _refusal(self, row: _Row, place: int | None, column: str, rule: str, why_vi: str) -> Refusal:
+    def _refusal(self, row: Row, place: int | None, column: str, rule: str, why_vi: str) -> Refusal:
         at = 0 if place is None else place
         known: Column | None = self.form.columns.get(at)
         header = f", cột “{known.label}”" if known else ""
@@ -343,12 +360,12 @@ class SheetReader:
             f"Ô {cell_name(row.index, at)}{header}: {why_vi}",
         )
 
-    def _text(self, row: _Row, place: int | None) -> str | None:
+    def _text(self, row: Row, place: int | None) -> str | None:
         value = None if place is None else self.grid.at(row.index, place)
         return None if value is None else told_value(value)
 
-    def _attributes(self, row: _Row, figures: Mapping[str, int | None]) -> dict[str, Any]:
-        body: dict[str, Any] = {}
+    def _attributes(self, row: Row, figures: Mapping[str, int | None]) -> dict[str, Any]:
+        body: dict[str, Any] = {"parent": self.parent} if self.parent else {}
         rates: dict[str, Decimal] = {}
         for place, column in self.form.columns.items():
             if column.rate is not None:

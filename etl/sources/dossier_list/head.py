@@ -72,12 +72,6 @@ def sheet_head(path: Path, name: str) -> list[list[str]]:
     return [_texts(row, shared) for row in rows]
 
 
-def sheet_member(path: Path, name: str) -> str:
-    """The part of the workbook that holds the worksheet called ``name``."""
-    with zipfile.ZipFile(path) as book:
-        return _member_of(book, name)
-
-
 def _texts(row: dict[int, tuple[str, str]], shared: list[str]) -> list[str]:
     cells = [""] * (max(row, default=-1) + 1)
     for position, (kind, text) in row.items():

@@ -15,8 +15,6 @@ import polars as pl
 
 from etl.errors import FileRefused
 from etl.inbox.inspected import Inspected
-from etl.sources.dossier_list.head import sheet_member
-from etl.sources.dossier_list.pieces import cut_sheet
 from etl.sources.dossier_list.recognise import RecognisedList
 
 # What stands beyond the header's last column: a row with too many fields has shifted.
@@ -62,40 +60,23 @@ def _scan(path: Path, delimiter: str, skip: int, width: int, read: dict[int, str
 
 
 def _sheet(path: Path, found: RecognisedList) -> pl.DataFrame:
-    """The rows below the header, wanted columns only; a row number that the sheet skips is an empty row."""
-    name = str(found.sheet)
     wanted = found.columns.read
-    frames: list[pl.DataFrame] = []
-    height = 0
-    for piece in cut_sheet(path, sheet_member(path, name)):
-        skip = max(found.header_row, (piece.first or 1) - 1)
-        if skip > found.header_row + height:
-            frames.append(_empty_rows(wanted, skip - found.header_row - height))
-            height += frames[-1].height
-        frames.append(_piece(piece.book, name, skip, wanted))
-        height += frames[-1].height
-    return pl.concat(frames).with_columns(pl.lit(None, dtype=pl.String).alias(BEYOND))
 
-
-def _piece(book: bytes, name: str, skip: int, wanted: dict[int, str]) -> pl.DataFrame:
     def is_wanted(column: Any) -> bool:
         return column.absolute_index in wanted
 
-    sheet = fastexcel.read_excel(book).load_sheet(
-        name, header_row=None, skip_rows=skip, dtypes="string", use_columns=is_wanted, whitespace_as_null=True
+    # The parser holds the sheet's whole rectangle: 300,000 rows x 15 columns take it 450 MB and 2.5 s.
+    sheet = fastexcel.read_excel(path).load_sheet(
+        str(found.sheet),
+        header_row=found.header_row - 1,
+        dtypes="string",
+        use_columns=is_wanted,
+        whitespace_as_null=True,
     )
     positions = [column.absolute_index for column in sheet.selected_columns]
     frame: pl.DataFrame = sheet.to_polars()
     frame.columns = [wanted[position] for position in positions]
-    # A column without a single cell in these rows is not there for the parser.
-    absent = [name for position, name in wanted.items() if position not in positions]
-    return frame.with_columns(pl.lit(None, dtype=pl.String).alias(each) for each in absent).select(
-        *wanted.values()
-    )
-
-
-def _empty_rows(wanted: dict[int, str], count: int) -> pl.DataFrame:
-    return pl.DataFrame(schema=dict.fromkeys(wanted.values(), pl.String)).clear(count)
+    return frame.with_columns(pl.lit(None, dtype=pl.String).alias(BEYOND))
 
 
 def _rewrite(path: Path, inspected: Inspected, found: RecognisedList, kept: Path) -> None:
