@@ -25,8 +25,50 @@ def digest(parts: Iterable[object]) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
-def publish(out: Path) -> None:
-    """Hook: what the product does after the reading (match, judge, publish); nothing is loaded here yet."""
+class Office:
+    """A warehouse of its own, made ready, with the list's units announced: what a running installation has."""
+
+    def __init__(self, home: Path, units: Iterable[str]) -> None:
+        import great_expectations  # noqa: F401  its import (5 s) is paid once a process, not once a file
+
+        from etl.settings import Settings
+        from etl.stages import ready_warehouse
+
+        lines = [
+            "province_code,block,gso_code,name,parent_gso_code,valid_from,valid_to,unit_code",
+            *(f"H44,department,,Đơn vị {code},,2020-01-01,,{code}" for code in units),
+        ]
+        (home / "provinces").mkdir(parents=True)
+        (home / "provinces" / "units_bench.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.settings = Settings(home=home)
+        self.warehouse = ready_warehouse(self.settings)
+
+    def publish(self, reading: Any, path: Path) -> int:
+        """Match the units, judge, publish: what happens after the reading. Returns units published."""
+        from datetime import datetime
+
+        from etl.archive import Archive
+        from etl.inbox.claim import Claim
+        from etl.inbox.examine import bundle_of, judge_reading
+        from etl.reference.provinces import find_province
+        from etl.warehouse.publish import publish
+        from etl.warehouse.staging import build_digitization_load
+
+        at, province = datetime.fromisoformat(RECEIVED_AT), find_province("phu_tho")
+        verdict = judge_reading(self.settings, self.warehouse, reading, province, at)
+        if verdict.state == "failed":
+            raise SystemExit(f"the list was refused: {verdict.failures()}")
+        claim = Claim(path, path.name, "0" * 64, path.stat().st_size, "phu_tho", at, False)
+        bundle = bundle_of(Archive(self.settings.archive_dir), claim, province, reading, verdict)
+        verdict = verdict.of_capture(str(bundle.captures[0].capture_id))
+        if not publish(self.warehouse, build_digitization_load(bundle, verdict)).new:
+            raise SystemExit("nothing was published")
+        return int(verdict.good.num_rows)
+
+    def close(self) -> None:
+        from etl.warehouse.embedded import stop_running
+
+        stop_running(self.settings.home)
 
 
 def product(path: Path, out: Path, watch: Stopwatch) -> dict[str, Any]:
@@ -55,8 +97,13 @@ def product(path: Path, out: Path, watch: Stopwatch) -> dict[str, Any]:
             out=out,
         )
         reading.save(out)
-    with watch.phase("publish"):
-        publish(out)
+    with watch.phase("prepare"):
+        office = Office(out / "home", UNITS)
+    try:
+        with watch.phase("publish"):
+            published = office.publish(reading, path)
+    finally:
+        office.close()
     refused = pl.DataFrame(reading.rejected).select(
         pl.col("rule"), pl.col("locator").str.slice(4).cast(pl.Int64).alias("row")
     )
@@ -67,6 +114,7 @@ def product(path: Path, out: Path, watch: Stopwatch) -> dict[str, Any]:
     names = ("unit_code", *_measures())
     return {
         "rows": reading.rows_read,
+        "published_units": published,
         "dossiers": reading.dossiers,
         "quarantined": reading.rows_quarantined,
         "rules": {rule: rows for rule, rows in sorted(counts) if rule in fails},

@@ -7,6 +7,8 @@ import json
 import time
 from pathlib import Path
 
+import dossier_list
+import dossier_reconcile
 import month_of_the_country
 import publish_a_million
 from contest import console
@@ -18,14 +20,14 @@ def main() -> None:
         "--quick", action="store_true", help="a tenth of the size, one round (under a minute)"
     )
     parser.add_argument(
-        "--rounds", type=int, help="rounds of each benchmark (default: 1 of the month, 2 of the million)"
+        "--rounds", type=int, help="rounds of each benchmark (default: 1 or 2, by its length)"
     )
     parser.add_argument("--results", type=Path, help="folder for one JSON file a benchmark")
     parser.add_argument("--folder", type=Path, help="where the temporary homes are made")
     args = parser.parse_args()
     started = time.monotonic()
     rounds = {} if args.rounds is None else {"rounds": args.rounds}
-    for benchmark in (month_of_the_country, publish_a_million):
+    for benchmark in (month_of_the_country, publish_a_million, dossier_list, dossier_reconcile):
         console.rule(benchmark.__name__.replace("_", " "))
         result = benchmark.run(quick=args.quick, folder=args.folder, **rounds)
         if args.results:

@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -139,21 +139,30 @@ class ProcessSet:
                 return name, process.returncode, f"{log}: {tail(log, start)}"
         return None
 
-    def stop(self, seconds: float, hurry: Callable[[], bool] = lambda: False) -> None:
-        """SIGTERM to all, SIGKILL after ``seconds`` (or once ``hurry()`` holds), then to leftovers."""
-        for process in self._processes.values():
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not hurry():
-            if all(process.poll() is not None for process in self._processes.values()):
-                break
-            time.sleep(0.05)
-        for process in self._processes.values():
-            for pid in {process.pid, *_session_members(process.pid)}:
+    def stop(
+        self, seconds: float, hurry: Callable[[], bool] = lambda: False, last: Collection[str] = ()
+    ) -> None:
+        """SIGTERM, SIGKILL after ``seconds`` (or once ``hurry()`` holds), then to leftovers.
+
+        The processes named in ``last`` serve the others, and are stopped in the same way after them.
+        """
+        for wave in (
+            [process for name, process in self._processes.items() if name not in last],
+            [process for name, process in self._processes.items() if name in last],
+        ):
+            for process in wave:
                 with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            process.wait()
+                    process.send_signal(signal.SIGTERM)
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline and not hurry():
+                if all(process.poll() is not None for process in wave):
+                    break
+                time.sleep(0.05)
+            for process in wave:
+                for pid in {process.pid, *_session_members(process.pid)}:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                process.wait()
 
 
 def _session_members(session: int) -> list[int]:

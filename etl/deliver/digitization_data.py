@@ -303,7 +303,8 @@ def _files(mart: _Mart) -> tuple[HandedIn, ...]:
             "SELECT s.snapshot_id, s.source, s.period_id, s.captured_at, s.provisional, s.rows,"
             " s.rows_quarantined, c.sha256, c.size_bytes, c.address"
             " FROM mart.snapshots s JOIN mart.snapshot_captures c USING (snapshot_id)"
-            " WHERE s.snapshot_id = ANY(%(snapshots)s) ORDER BY s.period_id, s.captured_at, c.sha256"
+            " WHERE s.snapshot_id = ANY(%(snapshots)s) AND c.group_code = 'FILE'"
+            " ORDER BY s.period_id, s.captured_at, c.sha256"
         )
     )
 

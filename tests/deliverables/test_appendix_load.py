@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ def add_snapshot(
     province: str = "H99",
     room: str = "national_portal",
     complete: bool = True,
+    provisional: bool = False,
 ) -> uuid.UUID:
     """One reading: ``scores[unit][indicator]`` is a score, or a dict of columns."""
     snapshot = key(f"{room} {province} {period} {at}")
@@ -71,7 +72,7 @@ def add_snapshot(
         series="dvcqg-2026",
         captured_at=at,
         complete=complete,
-        provisional=False,
+        provisional=provisional,
         reader="test",
         missing_groups=[],
         **source,
@@ -207,6 +208,75 @@ def fill(connection: psycopg.Connection[Any]) -> None:
         detail_vi="Lệch",
     )
     add_snapshot(connection, "2026-08", FIRST, {"H99": card("8 11 6 5 6 12.5")}, province="VN")
+    fill_quarters(connection, july)
+
+
+def fill_quarters(connection: psycopg.Connection[Any], scores: dict[str, dict[str, Any]]) -> None:
+    """Quarter II last read while it ran; quarter III twice while it ran and twice after its end; a list of its days."""
+    add_snapshot(connection, "2026-Q2", datetime(2026, 6, 15, tzinfo=UTC), scores, provisional=True)
+    readings = [
+        add_snapshot(
+            connection, "2026-Q3", datetime(2026, month, day, tzinfo=UTC), scores, provisional=running
+        )
+        for month, day, running in ((9, 14, True), (9, 15, True), (10, 5, False), (10, 20, False))
+    ]
+    for old, new, indicator in zip(readings, readings[1:], ("TDGQ", "MDSH", "MDHL"), strict=False):
+        insert(
+            connection,
+            "core.restatement",
+            old_snapshot_id=old,
+            new_snapshot_id=new,
+            unit_id=key("H99.01"),
+            indicator_code=indicator,
+            field="score",
+            old_value=1,
+            new_value=2,
+        )
+    lists = [digitization_snapshot(connection, datetime(2026, 10, day, tzinfo=UTC)) for day in (21, 22)]
+    insert(
+        connection,
+        "core.restatement",
+        old_snapshot_id=lists[0],
+        new_snapshot_id=lists[1],
+        unit_id=key("H99.01"),
+        indicator_code="DIGITIZATION",
+        field="received",
+        old_value=1,
+        new_value=2,
+    )
+
+
+def digitization_snapshot(connection: psycopg.Connection[Any], at: datetime) -> uuid.UUID:
+    """A whole form of quarter III, received later than any reading of the portal: same period id, other days."""
+    snapshot = key(f"form {at}")
+    days = {"period_start": date(2026, 6, 15), "period_end": date(2026, 9, 14)}
+    insert(
+        connection,
+        "core.snapshot",
+        snapshot_id=snapshot,
+        series="digitization",
+        source="digitization_form",
+        province_code="H99",
+        period_id="2026-Q3",
+        captured_at=at,
+        complete=True,
+        provisional=False,
+        reader="test",
+        missing_groups=[],
+        **dict.fromkeys(("rows_read", "rows_published", "rows_quarantined", "rows_ignored", "facts"), 0),
+        **days,
+    )
+    insert(
+        connection,
+        "core.digitization_block",
+        snapshot_id=snapshot,
+        block="department",
+        units=1,
+        expected_units=1,
+        complete=True,
+        missing_units=[],
+    )
+    return snapshot
 
 
 @pytest.fixture
@@ -260,6 +330,37 @@ def test_national_rank_quality_and_restatements(august: AppendixData) -> None:
         ("UBND tỉnh Thử", "presence", None, "có"),
         ("Sở Y tế", "score", 1, 11),
     ]
+
+
+def test_a_quarter_is_the_portals_reading_and_not_a_form_of_the_same_period(
+    analyst: psycopg.Connection[Any],
+) -> None:
+    current = analyst.execute(
+        "SELECT source FROM mart.snapshots WHERE province_code = 'H99' AND period_id = '2026-Q3' AND is_current"
+    ).fetchall()
+    assert sorted(current) == [("digitization_form",), ("national_portal",)], (
+        "the form speaks, too, and is newer"
+    )
+    quarter = load_appendix(analyst, "H99", Period.parse("2026-Q3"))
+    assert quarter.snapshot.source == "national_portal"
+    assert quarter.snapshot.captured_at == datetime(2026, 10, 20, tzinfo=UTC)
+    assert {unit.compared_period_id for unit in quarter.units} == {"2026-Q2"}
+
+
+def test_changes_while_a_quarter_ran_are_told_apart_from_restatements(
+    analyst: psycopg.Connection[Any],
+) -> None:
+    quarter = load_appendix(analyst, "H99", Period.parse("2026-Q3"))
+    assert [row.indicator_code for row in quarter.restatements] == ["MDHL"], (
+        "of the reading after the quarter's end"
+    )
+    assert quarter.moved_while_running == 2
+    assert quarter.compared_provisional, "quarter II was last read on 15 June"
+
+
+def test_a_month_is_compared_with_a_closed_month(august: AppendixData) -> None:
+    assert not august.compared_provisional
+    assert august.moved_while_running == 0
 
 
 def test_what_is_loaded_renders_alike_twice(analyst: psycopg.Connection[Any], august: AppendixData) -> None:

@@ -57,7 +57,7 @@ def insert(connection: psycopg.Connection[Any], table: str, **columns: Any) -> N
 def snapshot(
     connection: psycopg.Connection[Any], name: str, source: str, period: str, at: datetime, **more: Any
 ) -> tuple[uuid.UUID, uuid.UUID]:
-    """A snapshot with one capture; returns both ids."""
+    """A snapshot of one file, with its manifest; returns the snapshot's and the file's ids."""
     address = more.pop("address", None)
     scope = {"source": source, "province_code": "H99", "period_id": period}
     counts = {"rows_read": 9, "rows_published": 6, "rows_quarantined": 1, "rows_ignored": 2, "facts": 3}
@@ -69,10 +69,16 @@ def snapshot(
         connection, "ops.capture", capture_id=key(f"{name} file"), group_code="FILE", endpoint="inbox", page=1,
         request="{}", captured_at=at, sha256=key(name).hex * 2, size_bytes=4321, address=address, **scope,
     )  # fmt: skip
+    # The list of captures that publishing adds: no file anyone handed in.
     insert(
-        connection, "core.snapshot_capture", snapshot_id=key(name), capture_id=key(f"{name} file"),
-        group_code="FILE", page=1,
+        connection, "ops.capture", capture_id=key(f"{name} manifest"), group_code="MANIFEST", endpoint="snapshot",
+        page=1, request="{}", captured_at=at, sha256=key(f"{name} manifest").hex * 2, size_bytes=321, **scope,
     )  # fmt: skip
+    for group, capture in (("FILE", "file"), ("MANIFEST", "manifest")):
+        insert(
+            connection, "core.snapshot_capture", snapshot_id=key(name), capture_id=key(f"{name} {capture}"),
+            group_code=group, page=1,
+        )  # fmt: skip
     return key(name), key(f"{name} file")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from etl.periods import (
     VIETNAM,
     Period,
     is_working_day,
+    periods_of_year,
     report_calendar,
     reports_of_year,
     working_day_before,
@@ -101,6 +102,14 @@ def test_a_period_that_cannot_be_is_refused(kind: str, number: int) -> None:
         Period(kind, 2026, number)
 
 
+@given(YEARS)
+def test_a_years_periods_come_in_the_order_they_end_the_shorter_first(year: int) -> None:
+    found = periods_of_year(year)
+    assert len(found) == len(set(found)) == sum(HOW_MANY.values())
+    assert [period.last_day for period in found] == sorted(period.last_day for period in found)
+    assert [period.id for period in found[-4:]] == [f"{year}-12", f"{year}-Q4", f"{year}-H2", str(year)]
+
+
 def test_january_follows_december_of_the_year_before() -> None:
     assert Period.parse("2026-01").previous().id == "2025-12"
     assert Period.parse("2026-Q1").previous().id == "2025-Q4"
@@ -153,6 +162,12 @@ def test_windows_run_from_the_15th_to_the_14th_and_follow_on_without_a_gap(perio
     assert report.window_last.month == period.last_month
     assert before.window_last + timedelta(days=1) == report.window_first
     assert report.preliminary == (report.target_day <= report.window_last)
+    assert report.cut_off == datetime.combine(report.window_last + timedelta(days=1), time(), VIETNAM)
+
+
+def test_another_day_may_be_ordered_for_target_and_due() -> None:
+    report = report_calendar(Period.parse("2026-09"), target_before=20, due_before=26)
+    assert (report.target_day, report.due_at.date()) == (date(2026, 9, 18), date(2026, 9, 25))
 
 
 @given(periods())
