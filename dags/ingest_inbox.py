@@ -36,7 +36,8 @@ by the next, which waits again. A published form or list emits the asset `digiti
         "owner": "data-engineering",
         "retries": 2,
         "retry_delay": timedelta(minutes=1),  # whoever dropped the file waits, and so do later files
-        "execution_timeout": timedelta(minutes=30),
+        # Guard and reader may take BOCHISO_FILE_SECONDS each (15 minutes), and end by themselves before this.
+        "execution_timeout": timedelta(minutes=60),
     },
     tags=["ingest", "inbox"],
     doc_md=DOC,

@@ -7,6 +7,7 @@ office that sent the file is left there for ``answer``, which writes the receipt
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from etl.errors import FileRefused, Transient, UnknownName, ValidationFailed
 from etl.inbox.answer import Told, build_receipt, refusal_of
 from etl.inbox.claim import Claim, load_claim, read_json, take, unanswered, write_json
 from etl.inbox.compare import compare_with_portal, keep_columns, publish_with_portal, read_portal_list
-from etl.inbox.examine import bundle_of, examine, judge_reading, window_read
+from etl.inbox.examine import bundle_of, examine, first_received, judge_reading, window_read
 from etl.inbox.folder import ACCEPTED, REFUSED, Inbox
 from etl.inbox.receipt import Receipt, write_receipt
 from etl.inbox.refusals import refusal
@@ -38,6 +39,8 @@ from etl.warehouse.ledger import record_captures, stage_run
 from etl.warehouse.publish import publish, record_refusal
 from etl.warehouse.staging import build_digitization_load
 
+# Not the file's fault, and over when somebody has made room.
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _READING, _VERDICT = "reading", "verdict"
 _BUNDLE, _REFUSAL, _PUBLISHED, _ANSWER = "bundle.json", "refusal.json", "published.json", "answer.json"
 # A clock may stand still between two files; their hours must not.
@@ -144,8 +147,9 @@ def validate_file(settings: Settings, handed: str, clock: Clock) -> str:
         stage_run(warehouse, "validate", reading.source, province.code, period_id, clock) as run,
     ):
         docs = settings.data_docs_dir / province.code / period_id / reading.source
-        verdict = judge_reading(settings, warehouse, reading, province, claim.received_at, docs)
         archive = Archive(settings.archive_dir)
+        received_at = first_received(archive, claim, reading, province)
+        verdict = judge_reading(settings, warehouse, reading, province, received_at, docs)
         # Not before it is judged: bytes that no capture names would outlive their retention.
         if archive.put_file(claim.path) != claim.sha256:
             raise refusal("guard.changing")
@@ -233,7 +237,9 @@ def answer(settings: Settings, handed: str, clock: Clock) -> str:
     target = claim.path
     if claim.from_inbox:
         verdict = REFUSED if receipt.state == "refused" else ACCEPTED
-        target = Inbox(settings.inbox_dir).place(claim.file_name, verdict, claim.sha256)
+        # By its bytes, and by name and province: two offices may send the same bytes under one name.
+        mark = f"{claim.sha256[:8]}-{folder.name[-4:]}"
+        target = _free(Inbox(settings.inbox_dir).place(claim.file_name, verdict, mark))
     page, _ = write_receipt(receipt, target)
     if claim.from_inbox and claim.path.exists():  # else a try before this one has moved it
         # Its time counts from now, whenever the office last saved it (etl.housekeeping).
@@ -274,6 +280,15 @@ def receipt_of(settings: Settings, handed: str, *, checked: bool = False) -> Rec
     return build_receipt(claim, province, reading, verdict, refused, published, checked=checked)
 
 
+def _free(target: Path) -> Path:
+    """The place itself, or one beside it where a file that was answered earlier already stands."""
+    number, place = 1, target
+    while place.exists():
+        number += 1
+        place = target.with_name(f"{target.stem} ({number}){target.suffix}")
+    return place
+
+
 def _handed(settings: Settings, folder: Path) -> str:
     return str(folder.relative_to(settings.work_dir))
 
@@ -294,6 +309,14 @@ def _remembered(folder: Path) -> Iterator[None]:
     try:
         yield
     except Transient:
+        raise
+    except OSError as error:
+        if error.errno in _PASSING:
+            raise Transient(
+                f"the machine cannot write: {error.strerror}",
+                "make room; the file stays in hand and is tried again",
+            ) from error
+        write_json(folder / _REFUSAL, refusal_of(error))
         raise
     except Exception as error:
         write_json(folder / _REFUSAL, refusal_of(error))

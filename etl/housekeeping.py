@@ -6,7 +6,7 @@ import shutil
 from datetime import timedelta
 
 from etl.archive import Archive
-from etl.inbox.claim import unanswered
+from etl.inbox.claim import stranded, unanswered
 from etl.inbox.compare import PORTAL_LIST_SOURCE
 from etl.inbox.folder import ACCEPTED, REFUSED
 from etl.settings import Settings
@@ -39,7 +39,7 @@ def expire_personal_data(settings: Settings, clock: Clock) -> list[str]:
 def sweep_work(settings: Settings, clock: Clock) -> int:
     """Remove work folders untouched for two weeks, but none whose file was never answered. Returns how many."""
     before = (clock() - timedelta(days=_WORK_DAYS)).timestamp()
-    kept = set(unanswered(settings.work_dir))
+    kept = {*unanswered(settings.work_dir), *(path.parent for path in stranded(settings.work_dir))}
     removed = 0
     folders = {path.parent for path in settings.work_dir.rglob("*") if path.is_file()}
     for folder in sorted(folders, key=lambda path: len(path.parts), reverse=True):

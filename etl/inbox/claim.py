@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -21,6 +23,7 @@ from etl.errors import Terminal
 from etl.inbox.folder import content_suffix
 
 _FILE = "claim.json"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,18 +72,36 @@ def load_claim(folder: Path) -> Claim:
     body = read_json(folder / _FILE)
     if body is None:
         raise Terminal(f"{folder} holds no claim", "hand the file in again")
-    body["received_at"] = datetime.fromisoformat(body["received_at"])
-    for name in ("path", "portal_list"):
-        body[name] = Path(body[name]) if body[name] else None
-    return Claim(**body)
+    try:
+        body["received_at"] = datetime.fromisoformat(body["received_at"])
+        for name in ("path", "portal_list"):
+            body[name] = Path(body[name]) if body[name] else None
+        return Claim(**body)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Terminal(f"{folder} holds no readable claim: {error}", "hand the file in again") from error
 
 
 def unanswered(work_dir: Path) -> Iterator[Path]:
     """Work folders of files that were taken from the inbox and never answered: a process died."""
     for path in sorted((work_dir / "inbox").glob(f"*/{_FILE}")):
-        claim = load_claim(path.parent)
+        try:
+            claim = load_claim(path.parent)
+        except Terminal as error:  # one broken folder must not stop all the others
+            _LOG.warning("%s", error)
+            continue
         if claim.from_inbox and claim.path.is_file():
             yield path.parent
+
+
+def stranded(work_dir: Path) -> list[Path]:
+    """Files in hand whose claim cannot be read any more: a person must move them back into the inbox."""
+    found: list[Path] = []
+    for path in sorted((work_dir / "inbox").glob("*/content*")):
+        try:
+            load_claim(path.parent)
+        except Terminal:
+            found.append(path)
+    return found
 
 
 def digest_of(path: Path) -> tuple[str, int]:
@@ -93,7 +114,11 @@ def digest_of(path: Path) -> tuple[str, int]:
 def write_json(path: Path, body: Any) -> None:
     """A JSON file that is either whole or not there."""
     temporary = path.with_name(f".{path.name}")
-    temporary.write_text(json.dumps(body, ensure_ascii=False, indent=1, default=str), encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        # ASCII: a name that is no Unicode (a path's undecodable bytes) is written as it is.
+        json.dump(body, file, indent=1, default=str)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 

@@ -61,12 +61,12 @@ class Inbox:
                 found += _files(folder, slug, now, settle_seconds)
         return found
 
-    def place(self, name: str, verdict: str, digest: str) -> Path:
-        """Where an answered file of that name belongs: other bytes of the same name stand beside it."""
+    def place(self, name: str, verdict: str, mark: str) -> Path:
+        """Where an answered file of that name belongs. ``mark`` tells it from other files of the same name."""
         folder = self.folder / verdict
         folder.mkdir(parents=True, exist_ok=True)
         shown = Path(safe_name(name))
-        ending = f".{digest[:8]}{shown.suffix}"
+        ending = f".{mark}{shown.suffix}"
         stem = shown.stem.encode()[: _LONGEST_NAME_BYTES - len(ending.encode())].decode("utf-8", "ignore")
         return folder / f"{stem}{ending}"
 

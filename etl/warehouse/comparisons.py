@@ -12,10 +12,10 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 
 from etl.archive import Capture
-from etl.errors import WarehouseRefused, WarehouseUnavailable
+from etl.errors import WarehouseRefused
 from etl.periods import Window
 from etl.warehouse.engine import Warehouse
-from etl.warehouse.publish import number, run
+from etl.warehouse.publish import number, run, server_error
 from etl.warehouse.staging import capture_table
 
 # Fixed for ever: comparison ids are derived from it.
@@ -112,10 +112,7 @@ def publish_comparison(
             connection.commit()
             return identity, new
     except adbc.Error as error:
-        raise WarehouseUnavailable(
-            f"recording the comparison failed and was rolled back: {error}",
-            "nothing was written; look at the server's log, then compare the lists again",
-        ) from error
+        raise server_error(error, "recording the comparison") from None
 
 
 def _record(cursor: adbc.Cursor, identity: uuid.UUID) -> bool:

@@ -245,18 +245,22 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def refuse_mixed_origins(warehouse: Warehouse, address: str) -> None:
     """Raise WarehouseRefused where figures of a local sandbox would stand beside the portal's, or the reverse."""
+    earlier = foreign_origin(warehouse, address)
+    if earlier is not None:
+        raise WarehouseRefused(
+            f"this warehouse holds captures from {earlier}; {address} is "
+            + ("a local sandbox" if _is_local(address) else "a real portal"),
+            "keep invented and real figures apart: name another BOCHISO_HOME (and warehouse) for one of them",
+        )
+
+
+def foreign_origin(warehouse: Warehouse, address: str) -> str | None:
+    """An address of captures here that is local where ``address`` is not, or the reverse; None: there is none."""
     with warehouse.connect() as connection:
         rows = connection.execute(
-            "SELECT DISTINCT address FROM ops.capture WHERE address IS NOT NULL"
+            "SELECT DISTINCT address FROM ops.capture WHERE address IS NOT NULL ORDER BY 1"
         ).fetchall()
-    local = _is_local(address)
-    for (earlier,) in rows:
-        if _is_local(earlier) != local:
-            raise WarehouseRefused(
-                f"this warehouse holds captures from {earlier}; {address} is "
-                + ("a local sandbox" if local else "a real portal"),
-                "keep invented and real figures apart: name another BOCHISO_HOME (and warehouse) for one of them",
-            )
+    return next((str(row[0]) for row in rows if _is_local(row[0]) != _is_local(address)), None)
 
 
 def _is_local(address: str) -> bool:
@@ -279,3 +283,15 @@ def idle_units(warehouse: Warehouse, province_code: str, window: Window) -> froz
             (province_code, window.last, window.first),
         ).fetchall()
     return frozenset(row[0] for row in rows)
+
+
+def all_codes(warehouse: Warehouse, province_code: str) -> dict[str, tuple[str, str]]:
+    """Unit code -> (name, block) of every unit the province ever had, as last named."""
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT ON (unit_code) unit_code, name, block FROM core.unit "
+            "WHERE province_code = %s AND unit_code IS NOT NULL AND block NOT IN ('province', 'country') "
+            "ORDER BY unit_code, valid_from DESC, unit_id",
+            (province_code,),
+        ).fetchall()
+    return {code: (name, block) for code, name, block in rows}

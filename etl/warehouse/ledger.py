@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from etl import __version__
 from etl.archive import Capture
-from etl.errors import BochisoError
+from etl.errors import BochisoError, WarehouseUnavailable
 from etl.warehouse.engine import Warehouse
 
 
@@ -60,6 +61,13 @@ def stage_run(
         )
     try:
         yield run
+    except psycopg.OperationalError as error:
+        gone = WarehouseUnavailable(
+            f"the warehouse went away during the stage ({type(error).__name__}, SQLSTATE {error.sqlstate})",
+            "nothing was written by the statement that failed; the stage is tried again",
+        )
+        _finish(warehouse, run, clock(), gone)
+        raise gone from error
     except BaseException as error:
         _finish(warehouse, run, clock(), error)
         raise
@@ -71,7 +79,8 @@ def _finish(warehouse: Warehouse, run: Run, at: datetime, error: BaseException |
     if isinstance(error, BochisoError):
         message, remedy = error.message, error.remedy
     elif error is not None:
-        message = str(error) or type(error).__name__
+        # A stranger's words may quote a value of a file; the log of the process has them.
+        message = f"{type(error).__name__} (see the log of the run)"
     with warehouse.connect(autocommit=True) as connection:
         connection.execute(
             "UPDATE ops.run SET finished_at = %s, state = %s, snapshot_id = %s, rows_read = %s, rows_published = %s, "

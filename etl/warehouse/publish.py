@@ -92,22 +92,40 @@ def publish(warehouse: Warehouse, load: Load) -> Published:
             connection.commit()
             return result
     except adbc.Error as error:
-        raise WarehouseUnavailable(
-            f"publishing failed and was rolled back: {error}",
-            "nothing was written; look at the server's log, then run the period again",
-        ) from error
+        raise server_error(error, "publishing") from None
+
+
+# SQLSTATE classes that are about the data, the constraints or the statement: a retry meets them again.
+_NOT_THE_SERVER = ("22", "23", "42")
+
+
+def server_error(error: adbc.Error, doing: str) -> WarehouseRefused | WarehouseUnavailable:
+    """What a server's refusal means for the caller. Its own words are left out where they may quote a value."""
+    state = error.sqlstate or ""
+    if state[:2] in _NOT_THE_SERVER:
+        return WarehouseRefused(
+            f"{doing} failed and was rolled back: the server refuses the data (SQLSTATE {state})",
+            "nothing was written; the server's log has its words; a retry would fail the same way",
+        )
+    return WarehouseUnavailable(
+        f"{doing} failed and was rolled back: {error}",
+        "nothing was written; look at the server's log, then run it again",
+    )
 
 
 def record_refusal(warehouse: Warehouse, load: Load) -> None:
-    """Keep the verdict and the refused rows of a reading that is not published."""
-    with closing(warehouse.connect_arrow()) as connection, closing(connection.cursor()) as cursor:
-        _stage(cursor, load)
-        cursor.execute(
-            "CREATE TEMP TABLE stage_new ON COMMIT DROP AS SELECT snapshot_id::uuid AS snapshot_id FROM stage_snapshot "
-            "WHERE snapshot_id::uuid NOT IN (SELECT snapshot_id FROM core.snapshot)"
-        )
-        run(cursor, "60_rejected.sql", "61_validation_results.sql")
-        connection.commit()
+    """Keep the verdict and the refused rows of a reading that is not published. Raises as ``publish`` does."""
+    try:
+        with closing(warehouse.connect_arrow()) as connection, closing(connection.cursor()) as cursor:
+            _stage(cursor, load)
+            cursor.execute(
+                "CREATE TEMP TABLE stage_new ON COMMIT DROP AS SELECT snapshot_id::uuid AS snapshot_id "
+                "FROM stage_snapshot WHERE snapshot_id::uuid NOT IN (SELECT snapshot_id FROM core.snapshot)"
+            )
+            run(cursor, "60_rejected.sql", "61_validation_results.sql")
+            connection.commit()
+    except adbc.Error as error:
+        raise server_error(error, "recording the refusal") from None
 
 
 def _stage(cursor: adbc.Cursor, load: Load) -> None:

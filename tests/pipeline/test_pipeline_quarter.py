@@ -22,6 +22,9 @@ from etl.sandbox.sample_forms import write_form
 from etl.settings import Settings
 from etl.warehouse.embedded import EmbeddedServer
 
+# Six readings of a portal with their checks, four of them shared: about a minute.
+pytestmark = pytest.mark.slow
+
 BLOCKS = {"department": "Sở, ban, ngành", "commune": "Cấp xã"}
 GROUPS = ("ckmb", "tdgq", "clgq", "tttt", "mdsh", "mdhl")
 

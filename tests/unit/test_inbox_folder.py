@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etl.errors import Terminal
-from etl.inbox.claim import Claim, digest_of, load_claim, take, unanswered
+from etl.inbox.claim import Claim, digest_of, load_claim, stranded, take, unanswered
 from etl.inbox.folder import ACCEPTED, Inbox, content_suffix, safe_name
 
 NOW = 1_800_000_000.0
@@ -103,8 +103,8 @@ def test_only_known_extensions_are_kept_for_the_content() -> None:
 
 def test_other_bytes_of_the_same_name_stand_beside_each_other(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
-    first = inbox.place("form.xlsx", ACCEPTED, "a" * 64)
-    second = inbox.place("form.xlsx", ACCEPTED, "b" * 64)
+    first = inbox.place("form.xlsx", ACCEPTED, "aaaaaaaa")
+    second = inbox.place("form.xlsx", ACCEPTED, "bbbbbbbb")
     assert first.name == "form.aaaaaaaa.xlsx"
     assert first != second
     assert first.parent == tmp_path / ACCEPTED
@@ -155,3 +155,14 @@ def test_taking_the_same_file_again_begins_anew(tmp_path: Path) -> None:
 def test_a_folder_without_a_claim_is_told(tmp_path: Path) -> None:
     with pytest.raises(Terminal, match="hand the file in again"):
         load_claim(tmp_path)
+
+
+def test_a_broken_claim_stops_no_other_and_its_file_is_named(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    whole = claim(work, drop(tmp_path / "in", "a.csv", content=b"a"))
+    for number, text in enumerate(("", "{}", '{"path": "/x"}')):
+        broken = claim(work, drop(tmp_path / "in", f"b{number}.csv", content=str(number).encode()))
+        (broken / "claim.json").write_text(text)
+    assert list(unanswered(work)) == [whole]
+    assert len(stranded(work)) == 3
+    assert whole not in {path.parent for path in stranded(work)}
