@@ -78,6 +78,8 @@ def airflow_environment(
         "LOGGING__LOGGING_LEVEL": "WARNING",
         "LOGGING__NAMESPACE_LEVELS": "etl=INFO",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
+        # Tries with waits that double: 60 s. A task may start before the API server does (10 to 20 s).
+        "WORKERS__EXECUTION_API_RETRIES": "8",
     }
     return (
         inherited

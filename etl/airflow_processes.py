@@ -144,19 +144,24 @@ class ProcessSet:
     ) -> None:
         """SIGTERM, SIGKILL after ``seconds`` (or once ``hurry()`` holds), then to leftovers.
 
+        SIGTERM is sent again at half the time: Python loses the exit of a process (the scheduler's) that
+        the signal meets in a callback of the garbage collector.
         The processes named in ``last`` serve the others, and are stopped in the same way after them.
         """
         for wave in (
             [process for name, process in self._processes.items() if name not in last],
             [process for name, process in self._processes.items() if name in last],
         ):
-            for process in wave:
-                with suppress(ProcessLookupError):
-                    process.send_signal(signal.SIGTERM)
             deadline = time.monotonic() + seconds
+            told = 0
             while time.monotonic() < deadline and not hurry():
                 if all(process.poll() is not None for process in wave):
                     break
+                if told == 0 or (told == 1 and time.monotonic() > deadline - seconds / 2):
+                    told += 1
+                    for process in wave:
+                        with suppress(ProcessLookupError):
+                            process.send_signal(signal.SIGTERM)
                 time.sleep(0.05)
             for process in wave:
                 for pid in {process.pid, *_session_members(process.pid)}:

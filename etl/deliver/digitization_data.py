@@ -7,6 +7,7 @@ percent; ``None`` is "no figure" everywhere and never means zero.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -44,9 +45,12 @@ class UnitFigures:
 
 @dataclass(frozen=True)
 class BlockTotals:
-    """A block's totals as the warehouse adds them (block ``ALL``: the province's). A measure that one unit
-    lacks has no total. ``expected_units`` is None where nobody knows how many there should be;
-    ``missing_units`` are names; ``missing_blocks`` (of ``ALL`` alone) are blocks without any figure."""
+    """A block's totals as the warehouse adds them (block ``ALL``: the province's). A measure that a file leaves
+    blank has no total. ``expected_units`` is None where nobody knows how many there should be;
+    ``missing_units`` are names; ``missing_blocks`` (of ``ALL`` alone) are blocks without any figure.
+
+    A block summed from months (never ``ALL``) names them in ``months``, and in ``missing_in`` each
+    (month, name) of a unit that lacks in one: the total adds the months that tell of it."""
 
     block: str
     units: int
@@ -57,6 +61,8 @@ class BlockTotals:
     met_target: bool | None = None
     missing_units: tuple[str, ...] = ()
     missing_blocks: tuple[str, ...] = ()
+    months: tuple[str, ...] = ()
+    missing_in: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class Compared:
     portal_period_id: str
     portal_days: tuple[date, date]
     portal_provisional: bool = False
+    unit_id: str = ""  # tells namesakes apart
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,7 @@ class _Mart:
             "kind": window.kind,
             "first": window.first,
             "last": window.last,
+            "months": [month.id for month in window.period.months()],
         }
 
     def rows(self, query: LiteralString) -> list[dict[str, Any]]:
@@ -173,9 +181,11 @@ class _Mart:
 
 
 def _read(mart: _Mart) -> DigitizationData:
-    units = mart.rows(
-        "SELECT * FROM mart.digitization WHERE province_code = %(province)s AND period_id = %(period)s"
-        " AND window_kind = %(kind)s ORDER BY unit_code, unit_name, unit_id"
+    units = _told_apart(
+        mart.rows(
+            "SELECT * FROM mart.digitization WHERE province_code = %(province)s AND period_id = %(period)s"
+            " AND window_kind = %(kind)s ORDER BY unit_code, unit_name, unit_id"
+        )
     )
     if not units:
         raise ReportNotReady(
@@ -183,7 +193,9 @@ def _read(mart: _Mart) -> DigitizationData:
             f"{mart.window.last:%d/%m/%Y}) for {mart.keys['province']}",
             "hand in the form or the dossier list of these days: put it into the inbox, or bochiso ingest FILE",
         )
-    mart.keys["snapshots"] = _snapshots(mart, units)
+    summed = _summed(mart, units)
+    own = {row["snapshot_id"] for row in units if row["snapshot_id"] is not None}
+    mart.keys["snapshots"] = sorted(own | {row["snapshot_id"] for row in summed})
     return DigitizationData(
         province_code=mart.keys["province"],
         window=mart.window,
@@ -200,7 +212,7 @@ def _read(mart: _Mart) -> DigitizationData:
             )
             for row in units
         ),
-        totals=_totals(mart),
+        totals=_totals(mart, summed),
         target_pct=next((row["target_pct"] for row in units if row["target_pct"] is not None), None),
         compared=_compared(mart),
         quality=_quality(mart),
@@ -208,22 +220,38 @@ def _read(mart: _Mart) -> DigitizationData:
     )
 
 
-def _snapshots(mart: _Mart, units: list[dict[str, Any]]) -> list[Any]:
-    """The snapshots behind the rows; behind sums, those of the months inside the window."""
-    found = {row["snapshot_id"] for row in units if row["snapshot_id"] is not None}
-    if any(row["basis"] == "sum" for row in units):
-        found |= {
-            row["snapshot_id"]
-            for row in mart.rows(
-                "SELECT DISTINCT snapshot_id FROM mart.digitization WHERE province_code = %(province)s"
-                " AND window_kind = %(kind)s AND period_start >= %(first)s AND period_end <= %(last)s"
-                " AND snapshot_id IS NOT NULL"
-            )
-        }
-    return sorted(found)
+def _told_apart(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, names that two units of a block bear followed by the unit's code.
+
+    Else nobody can tell their lines apart, and the form, handed in again, would be refused in them.
+    """
+    units = {(row["block"], row["unit_name"], row["unit_id"]) for row in rows}
+    times = Counter((block, name) for block, name, _ in units)
+    return [
+        row | {"unit_name": f"{row['unit_name']} ({row['unit_code']})"}
+        if row["unit_code"] and times[row["block"], row["unit_name"]] > 1
+        else row
+        for row in rows
+    ]
 
 
-def _totals(mart: _Mart) -> tuple[BlockTotals, ...]:
+def _summed(mart: _Mart, units: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each block summed from months the months and the snapshots that speak for it in them (block, period_id,
+    snapshot_id). Files of a month or of a part of the window that the sum leaves out are not among them."""
+    mart.keys["summed"] = sorted({row["block"] for row in units if row["basis"] == "sum"})
+    return mart.rows(
+        "SELECT DISTINCT block, period_id, snapshot_id FROM mart.digitization WHERE province_code = %(province)s"
+        " AND window_kind = %(kind)s AND period_id = ANY(%(months)s) AND block = ANY(%(summed)s) AND complete"
+        " AND snapshot_id IS NOT NULL ORDER BY block, period_id, snapshot_id"
+    )
+
+
+def _totals(mart: _Mart, summed: list[dict[str, Any]]) -> tuple[BlockTotals, ...]:
+    missing = mart.rows(
+        "SELECT block, period_id, missing_units FROM mart.digitization_totals WHERE province_code = %(province)s"
+        " AND window_kind = %(kind)s AND period_id = ANY(%(months)s) AND block = ANY(%(summed)s) AND complete"
+        " ORDER BY block, period_id"
+    )
     return tuple(
         BlockTotals(
             block=row["block"],
@@ -235,6 +263,13 @@ def _totals(mart: _Mart) -> tuple[BlockTotals, ...]:
             met_target=row["met_target"],
             missing_units=tuple(row["missing_units"]),
             missing_blocks=tuple(row["missing_blocks"]),
+            months=tuple(dict.fromkeys(of["period_id"] for of in summed if of["block"] == row["block"])),
+            missing_in=tuple(
+                (of["period_id"], name)
+                for of in missing
+                if of["block"] == row["block"]
+                for name in of["missing_units"]
+            ),
         )
         for row in mart.rows(
             "SELECT * FROM mart.digitization_totals WHERE province_code = %(province)s"
@@ -258,11 +293,14 @@ def _compared(mart: _Mart) -> tuple[Compared, ...]:
             portal_period_id=row["portal_period_id"],
             portal_days=(row["portal_start"], row["portal_end"]),
             portal_provisional=bool(row["portal_provisional"]),
+            unit_id=str(row["unit_id"]),
         )
-        for row in mart.rows(
-            "SELECT * FROM mart.digitization_reconciliation WHERE province_code = %(province)s"
-            " AND period_id = %(period)s AND window_kind = %(kind)s"
-            " ORDER BY unit_code, unit_name, unit_id, measure"
+        for row in _told_apart(
+            mart.rows(
+                "SELECT * FROM mart.digitization_reconciliation WHERE province_code = %(province)s"
+                " AND period_id = %(period)s AND window_kind = %(kind)s"
+                " ORDER BY unit_code, unit_name, unit_id, measure"
+            )
         )
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from etl.deliver.digitization_data import DigitizationData, HandedIn, UnitFigures
+from etl.deliver.digitization_data import BlockTotals, DigitizationData, HandedIn, UnitFigures
 from etl.deliver.digitization_words import WHOLE_PROVINCE, basis_vi, block_vi, days_vi, measure_vi, period_vi
 from etl.deliver.sheet_text import number_vi, time_vi
 from etl.periods import ADMINISTRATIVE
@@ -63,13 +63,19 @@ def not_met(data: DigitizationData) -> list[UnitFigures]:
 
 
 def lacking(data: DigitizationData) -> Iterator[str]:
-    """Blocks without figures, blocks that are not whole, and the units they lack by name."""
+    """Blocks without figures, blocks that are not whole, and the units they lack by name.
+
+    Of a sum: in which of its months they lack; the units are there, and the total is the other months'.
+    """
     province = data.total(WHOLE_PROVINCE)
     for block in province.missing_blocks if province else ():
         yield f"Khối {block_vi(block)}: chưa có số liệu của khối này."
     for block in data.blocks:
         total = data.total(block)
         if total is None or (total.complete and not total.missing_units):
+            continue
+        if total.missing_in:
+            yield _lacking_months(total)
             continue
         of = f"/{number_vi(total.expected_units)}" if total.expected_units is not None else ""
         state = "" if total.complete else ", chưa đủ để coi là số liệu của cả khối"
@@ -81,6 +87,16 @@ def lacking(data: DigitizationData) -> Iterator[str]:
         yield f"Khối {block_vi(block)}: có {number_vi(total.units)}{of} đơn vị{state}{missing}."
 
 
+def _lacking_months(total: BlockTotals) -> str:
+    named = [f"thiếu {name} ở {period_vi(month)}" for month, name in total.missing_in]
+    rest = len(named) - _NAMED
+    more = f" và {number_vi(rest)} trường hợp khác (đủ danh sách ở trang Chất lượng số liệu)" if rest > 0 else ""
+    return (
+        f"Khối {block_vi(total.block)}: cộng từ các tháng, {'; '.join(named[:_NAMED])}{more}. Ô của đơn vị đó "
+        "để trống; tổng của khối gồm các tháng có số liệu."
+    )
+
+
 def _bases(data: DigitizationData) -> Iterator[str]:
     bases = {block: sorted({u.basis for u in data.units if u.block == block}) for block in data.blocks}
     yield (
@@ -90,9 +106,15 @@ def _bases(data: DigitizationData) -> Iterator[str]:
         )
         + "."
     )
-    if any("sum" in found for found in bases.values()):
-        months = sorted({file.period_id for file in data.files} - {data.window.period.id})
-        yield f"Số liệu cộng từ các tháng: {', '.join(period_vi(month) for month in months)}."
+    summed = {total.block: total.months for total in data.totals if total.months}
+    if not summed:
+        return
+    months = sorted({month for told in summed.values() for month in told})
+    yield f"Số liệu cộng từ các tháng: {', '.join(map(period_vi, months))}."
+    for block in data.blocks:
+        if block in summed and len(summed[block]) < len(months):
+            own = ", ".join(map(period_vi, summed[block]))
+            yield f"Khối {block_vi(block)} chỉ có đơn vị, và chỉ được cộng, ở: {own}."
 
 
 def file_line(file: HandedIn) -> str:

@@ -129,12 +129,12 @@ def _verdicts(rows: Sequence[Compared]) -> str:
 
 def _write_units(table: TableSheet, rows: Sequence[Compared]) -> None:
     measures = list(COMPARED)
-    before: str | None = None
+    before: tuple[str, str] | None = None
     number = 0
     for row in _by_unit(rows, measures):
-        first = row.unit_name != before
+        first = _unit(row) != before
         number += first
-        before = row.unit_name
+        before = _unit(row)
         table.line(
             [
                 Number(number, WHOLE) if first else None,
@@ -150,13 +150,18 @@ def _write_units(table: TableSheet, rows: Sequence[Compared]) -> None:
         )
 
 
+def _unit(row: Compared) -> tuple[str, str]:
+    """Namesakes are two units."""
+    return row.unit_id, row.unit_name
+
+
 def _by_unit(rows: Sequence[Compared], measures: Sequence[str]) -> list[Compared]:
     """In the order the units came, measures in the form's order."""
-    units = {name: place for place, name in enumerate(dict.fromkeys(row.unit_name for row in rows))}
+    units = {unit: place for place, unit in enumerate(dict.fromkeys(map(_unit, rows)))}
     return sorted(
         rows,
         key=lambda row: (
-            units[row.unit_name],
+            units[_unit(row)],
             measures.index(row.measure) if row.measure in measures else len(measures),
             row.measure,
         ),
@@ -232,7 +237,9 @@ def _write_missing(table: TableSheet, data: DigitizationData) -> None:
         for block in data.blocks
         for total in [data.total(block)]
         if total is not None
-        for name in total.missing_units
+        for name in (
+            [f"{name} ({period_vi(month)})" for month, name in total.missing_in] or total.missing_units
+        )
     ]
     title = "Đơn vị có trong danh mục nhưng không có số liệu"
     table.line([None, title if missing else f"{title}: không có", *[None] * 5], strong=True)

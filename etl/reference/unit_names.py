@@ -168,7 +168,7 @@ class _Directory:
             named = self._named(row["unit_name"] or "", row["block"])
             candidates = [unit for unit in coded if unit in named] or coded
         parent = parent_over(row["attributes"])
-        if parent and candidates and not (coded and len(candidates) == 1):
+        if parent and candidates:
             below = self._below(candidates, parent)
             if not below:
                 return self._elsewhere(row, candidates, parent)

@@ -175,50 +175,71 @@ class MissingInput:
 def missing_inputs(warehouse: Warehouse, province_code: str, window: Window) -> tuple[MissingInput, ...]:
     """What lacks for whole figures of a window: blocks the province has (or told) that are not whole.
 
-    A quarter, half or year is whole also where each of its months is; where it is not, the
-    months that lack are named. A province of which no unit is known lacks every block it told
+    A quarter, half or year is whole also where each of its months is on whose last day the
+    province had units of the block; where it is not, the months that lack are named. Where it
+    has no file of its own for every block, blocks that it had in a part of it only count too.
+    A province of which no unit is known lacks every block it told
     nothing of; with nothing told either, the block is named ``commune``, which every province has.
     """
-    known = {unit.block for unit in unit_directory(warehouse, province_code, window.last)}
+    known = _blocks_on(warehouse, province_code, window.last)
     with warehouse.connect() as connection:
         told = _told(connection, province_code, window)
+        due: dict[Window, set[str]] = {}
+        if window.period.kind != "month" and not (told and all(one.basis != "sum" for one in told.values())):
+            months = [window_of(period, window.kind) for period in window.period.months()]
+            due = {month: _blocks_on(warehouse, province_code, month.last) for month in months}
+            known = known.union(*due.values())
         missing: list[MissingInput] = []
         for block in sorted(known | set(told) or {"commune"}, key=list(BLOCK_NAMES_VI).index):
-            complete, units = told.get(block, (False, ()))
-            if complete:
+            said = told.get(block)
+            if said is not None and said.complete:
                 continue
-            lacking = [MissingInput(block, window, block in told, units)]
-            if window.period.kind != "month" and block not in told:
-                lacking = _missing_months(connection, province_code, window, block) or lacking
+            lacking = [MissingInput(block, window, said is not None, said.missing if said else ())]
+            if due and said is None:
+                lacking = _missing_months(connection, province_code, block, due) or lacking
             missing += lacking
     return tuple(missing)
 
 
+def _blocks_on(warehouse: Warehouse, province_code: str, on: date) -> set[str]:
+    return {unit.block for unit in unit_directory(warehouse, province_code, on)}
+
+
 def _missing_months(
-    connection: psycopg.Connection[Any], province_code: str, window: Window, block: str
+    connection: psycopg.Connection[Any], province_code: str, block: str, due: dict[Window, set[str]]
 ) -> list[MissingInput]:
-    """The months of a longer window that are not whole; empty where none of them has been told: then the window lacks."""
-    months = [window_of(period, window.kind) for period in window.period.months()]
-    told = {month: _told(connection, province_code, month).get(block) for month in months}
-    if not any(told.values()):
+    """The months of a longer window that are due for a block and not whole; of a block nobody knows all are due.
+
+    Empty where the block is due in every month and none of them has been told: then the window lacks.
+    """
+    own = [month for month, blocks in due.items() if block in blocks] or list(due)
+    told = {month: _told(connection, province_code, month).get(block) for month in own}
+    if len(own) == len(due) and not any(told.values()):
         return []
     return [
-        MissingInput(block, month, said is not None, said[1] if said else (), month.period.id)
+        MissingInput(block, month, said is not None, said.missing if said else (), month.period.id)
         for month, said in told.items()
-        if said is None or not said[0]
+        if said is None or not said.complete
     ]
+
+
+@dataclass(frozen=True)
+class _Told:
+    basis: str
+    complete: bool
+    missing: tuple[str, ...]
 
 
 def _told(
     connection: psycopg.Connection[Any], province_code: str, window: Window
-) -> dict[str, tuple[bool, tuple[str, ...]]]:
-    """Of each block told in a window: whether it is whole, and the units that lack."""
+) -> dict[str, _Told]:
+    """Of each block told in a window: on what it stands, whether it is whole, and the units that lack."""
     rows = connection.execute(
-        "SELECT block, complete, missing_units FROM core.digitization_basis "
+        "SELECT block, basis, complete, missing_units FROM core.digitization_basis "
         "WHERE province_code = %s AND period_id = %s AND period_start = %s AND period_end = %s",
         (province_code, window.period.id, window.first, window.last),
     ).fetchall()
-    return {block: (complete, tuple(units)) for block, complete, units in rows}
+    return {block: _Told(basis, complete, tuple(units)) for block, basis, complete, units in rows}
 
 
 def require_digitization(warehouse: Warehouse, province_code: str, window: Window) -> None:

@@ -1,28 +1,21 @@
--- Helper below the promise: the figures of every unit in every window, read or summed, not yet named.
--- A sum of months is null where a month's value is null, or where a month lacks the unit although it was expected: a
--- month that is not there is not 0. A unit that was not expected in a month (it came or went in between) is summed over
--- the months it has; its locator names them.
-CREATE VIEW core.digitization_figures AS
+-- Helper below the promise: what was told of every unit in every window, read or summed, not yet named. A sum of months
+-- is null where a month's value is null. It adds the months that tell of the unit; its locator names them. lacking: a
+-- month lacks the unit although it was expected, so that the sum is a part only: it counts in totals, which name what
+-- lacks, and is no figure of the unit itself.
+CREATE VIEW core.digitization_told AS
 SELECT b.province_code, b.period_id, b.period_start, b.period_end, b.window_kind, b.block, b.basis,
        d.unit_id, d.received, d.components_not_digitized, d.components_digitized, d.components_reused,
        d.reused_from_portal, d.resolved, d.results_not_digitized, d.results_digitized,
-       d.snapshot_id, c.captured_at, c.sha256 AS capture_sha256, d.locator, d.layout, b.expected_units, b.missing_units, b.complete, b.provisional, b.portal_period_id
+       d.snapshot_id, c.captured_at, c.sha256 AS capture_sha256, d.locator, d.layout, b.expected_units, b.missing_units, b.complete, b.provisional, b.portal_period_id, false AS lacking
 FROM core.digitization_basis b
 JOIN core.digitization d ON d.snapshot_id = b.snapshot_ids[1] AND d.block = b.block
 JOIN ops.capture c USING (capture_id)
 WHERE b.basis <> 'sum'
 UNION ALL
 SELECT s.province_code, s.period_id, s.period_start, s.period_end, s.window_kind, s.block, s.basis,
-       s.unit_id,
-       CASE WHEN NOT l.lacking THEN s.received END,
-       CASE WHEN NOT l.lacking THEN s.components_not_digitized END,
-       CASE WHEN NOT l.lacking THEN s.components_digitized END,
-       CASE WHEN NOT l.lacking THEN s.components_reused END,
-       CASE WHEN NOT l.lacking THEN s.reused_from_portal END,
-       CASE WHEN NOT l.lacking THEN s.resolved END,
-       CASE WHEN NOT l.lacking THEN s.results_not_digitized END,
-       CASE WHEN NOT l.lacking THEN s.results_digitized END,
-       NULL, s.captured_at, NULL, s.locator, NULL, s.expected_units, s.missing_units, s.complete, s.provisional, s.portal_period_id
+       s.unit_id, s.received, s.components_not_digitized, s.components_digitized, s.components_reused,
+       s.reused_from_portal, s.resolved, s.results_not_digitized, s.results_digitized,
+       NULL, s.captured_at, NULL, s.locator, NULL, s.expected_units, s.missing_units, s.complete, s.provisional, s.portal_period_id, l.lacking
 FROM (
     SELECT b.province_code, b.period_id, b.period_start, b.period_end, b.window_kind, b.block, b.basis, d.unit_id,
            CASE WHEN count(d.received) = count(*) THEN sum(d.received)::bigint END AS received,
@@ -49,4 +42,19 @@ CROSS JOIN LATERAL (
         SELECT FROM core.unit u CROSS JOIN LATERAL unnest(s.missing_units) AS missing (named)
         WHERE u.unit_id = s.unit_id AND (missing.named = u.name OR starts_with(missing.named, u.name || ' ('))) AS lacking
 ) l;
+COMMENT ON VIEW core.digitization_told IS 'What was told of a unit in a window, on the basis in force: read from the window''s own file, or summed from the months that tell of it. lacking: a month it was expected in does not.';
+-- Helper below the promise: the figures of every unit. A month that is not there is not 0: the sum of a unit that lacks in
+-- a month is null. A unit that was not expected in a month (it came or went in between) is summed over the months it has.
+CREATE VIEW core.digitization_figures AS
+SELECT t.province_code, t.period_id, t.period_start, t.period_end, t.window_kind, t.block, t.basis, t.unit_id,
+       CASE WHEN NOT t.lacking THEN t.received END AS received,
+       CASE WHEN NOT t.lacking THEN t.components_not_digitized END AS components_not_digitized,
+       CASE WHEN NOT t.lacking THEN t.components_digitized END AS components_digitized,
+       CASE WHEN NOT t.lacking THEN t.components_reused END AS components_reused,
+       CASE WHEN NOT t.lacking THEN t.reused_from_portal END AS reused_from_portal,
+       CASE WHEN NOT t.lacking THEN t.resolved END AS resolved,
+       CASE WHEN NOT t.lacking THEN t.results_not_digitized END AS results_not_digitized,
+       CASE WHEN NOT t.lacking THEN t.results_digitized END AS results_digitized,
+       t.snapshot_id, t.captured_at, t.capture_sha256, t.locator, t.layout, t.expected_units, t.missing_units, t.complete, t.provisional, t.portal_period_id
+FROM core.digitization_told t;
 COMMENT ON VIEW core.digitization_figures IS 'Digitization figures per unit and window on the basis in force: read from the window''s own file, or summed from its months.';

@@ -37,7 +37,7 @@ CROSS JOIN LATERAL (
                AS results_rate_pct
 ) r
 LEFT JOIN form t ON f.period_end BETWEEN t.first_day AND t.last_day;
-COMMENT ON VIEW mart.digitization IS 'Provincial digitization figures, one line a unit and window, on the basis in force: the form, else the dossier list, of the window itself; for a quarter, half or year without a file of its own the sum of its whole months. Null means not told, never 0. Names are those in use on the window''s last day.';
+COMMENT ON VIEW mart.digitization IS 'Provincial digitization figures, one line a unit and window, on the basis in force: the form, else the dossier list, of the window itself; for a quarter, half or year without a file of its own the sum of its whole months (of those in which the province had units of the block). Null means not told, never 0. Names are those in use on the window''s last day.';
 COMMENT ON COLUMN mart.digitization.province_code IS 'H-code.';
 COMMENT ON COLUMN mart.digitization.period_id IS 'Period the window stands for.';
 COMMENT ON COLUMN mart.digitization.unit_code IS 'H-code of the unit; null where it is not known.';

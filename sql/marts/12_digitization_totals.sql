@@ -2,10 +2,8 @@ CREATE VIEW mart.digitization_totals AS
 -- Materialized: a handful of rows each; looked up anew for each line they took half of the time.
 WITH form AS MATERIALIZED (
     SELECT * FROM core.form_in_force
-), block_span AS MATERIALIZED (
-    -- From when to when a province has units of a block.
-    SELECT province_code, block, min(there_from) AS there_from, max(there_to) AS there_to
-    FROM core.unit_on_day WHERE block NOT IN ('country', 'province') GROUP BY province_code, block
+), block AS MATERIALIZED (
+    SELECT * FROM core.block_on_day
 )
 SELECT b.province_code, b.period_id, b.period_start, b.period_end, b.window_kind, b.block,
        b.received, b.components_not_digitized, b.components_digitized, b.components_reused,
@@ -33,11 +31,18 @@ SELECT b.province_code, b.period_id, b.period_start, b.period_end, b.window_kind
        t.form_id, t.edition AS form_edition, b.units, b.expected_units,
        b.complete AND b.missing_blocks = '{}' AS complete, b.missing_blocks, b.missing_units, b.basis, b.provisional, b.captured_at
 FROM (
+    -- What the province had on the window's last day; beside sums, on the last day of any month of the window.
     SELECT a.*, CASE WHEN a.block = 'ALL' THEN ARRAY(
-               SELECT u.block FROM block_span u
+               SELECT u.block FROM block u
                WHERE u.province_code = a.province_code AND u.block <> ALL (a.blocks)
-                 AND a.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh' >= u.there_from
-                 AND a.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh' < u.there_to
+                 AND (u.there @> a.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'
+                      OR a.summed AND EXISTS (
+                          SELECT FROM core.reporting_window m
+                          WHERE m.window_kind = a.window_kind AND m.months = 1
+                            AND m.year = (SELECT w.year FROM core.reporting_window w
+                                          WHERE w.period_id = a.period_id AND w.window_kind = a.window_kind)
+                            AND m.period_start >= a.period_start AND m.period_end <= a.period_end
+                            AND u.there @> m.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh'))
                ORDER BY u.block) ELSE '{}' END AS missing_blocks
     FROM (
         SELECT f.province_code, f.period_id, f.period_start, f.period_end, f.window_kind, l.block,
@@ -53,7 +58,7 @@ FROM (
                CASE WHEN count(f.expected_units) = count(*) THEN sum(f.expected_units)::int END AS expected_units,
                bool_and(f.complete) AS complete, bool_or(f.provisional) AS provisional,
                string_agg(DISTINCT f.basis, ', ' ORDER BY f.basis) AS basis,
-               array_agg(f.block) AS blocks, max(f.captured_at) AS captured_at,
+               array_agg(f.block) AS blocks, bool_or(f.basis = 'sum') AS summed, max(f.captured_at) AS captured_at,
                coalesce(string_to_array(string_agg(nullif(f.missing_units, ''), E'\n' ORDER BY f.block), E'\n'), '{}') AS missing_units
         FROM (
             SELECT f.province_code, f.period_id, f.period_start, f.period_end, f.window_kind, f.block,
@@ -68,7 +73,7 @@ FROM (
                    count(*) AS units, max(f.expected_units) AS expected_units, bool_and(f.complete) AS complete,
                    bool_or(f.provisional) AS provisional, min(f.basis) AS basis, max(f.captured_at) AS captured_at,
                    array_to_string(max(f.missing_units), E'\n') AS missing_units
-            FROM core.digitization_figures f
+            FROM core.digitization_told f
             GROUP BY f.province_code, f.period_id, f.period_start, f.period_end, f.window_kind, f.block
         ) f
         CROSS JOIN LATERAL (VALUES (f.block), ('ALL')) AS l (block)
@@ -82,7 +87,7 @@ CROSS JOIN LATERAL (
                AS results_rate_pct
 ) r
 LEFT JOIN form t ON b.period_end BETWEEN t.first_day AND t.last_day;
-COMMENT ON VIEW mart.digitization_totals IS 'Totals of mart.digitization per block, and over the blocks told (block ALL). A total is null where any unit''s value is null. complete of ALL is true only where every block the province had on the last day is told and whole; missing_blocks names those that are not told, and their figures are not in the total.';
+COMMENT ON VIEW mart.digitization_totals IS 'Totals of mart.digitization per block, and over the blocks told (block ALL). A total is null where a value is null in a file; a sum of months adds what its months tell, and missing_units names the units that lack in any of them. complete of ALL is true only where every block the province had on the last day (beside sums: on the last day of any month) is told and whole; missing_blocks names those that are not told, and their figures are not in the total.';
 COMMENT ON COLUMN mart.digitization_totals.province_code IS 'H-code.';
 COMMENT ON COLUMN mart.digitization_totals.period_id IS 'Period the window stands for.';
 COMMENT ON COLUMN mart.digitization_totals.period_start IS 'First day the figures are about.';

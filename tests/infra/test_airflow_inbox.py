@@ -96,7 +96,7 @@ def busy_workers(pid: int) -> list[str]:
     return [name for name in workers if "<idle>" not in name]
 
 
-@pytest.mark.timeout(420)  # 100 s on an idle machine with two cores
+@pytest.mark.timeout(600)  # 240 s where four others work on the two cores
 def test_the_inbox_waits_without_a_worker_and_answers_what_is_dropped(
     settings: Settings, start: Start
 ) -> None:

@@ -206,6 +206,21 @@ def test_a_district_in_the_run_of_numbers_is_a_unit_and_heads_nobody(tmp_path: P
     assert parents(reading) == {"Xã A": "Huyện A", "Xã B": "Huyện B", "Xã C": "Huyện B"}
 
 
+def test_districts_numbered_one_after_the_other_without_communes_stay_headings(tmp_path: Path) -> None:
+    rows = [head(f"Huyện {name}", stt=number) for number, name in enumerate("ABC", start=1)]
+    reading = read_body(tmp_path, COMMUNES, *rows, unit("Xã C"))
+    assert parents(reading) == {"Xã C": "Huyện C"}
+    assert (reading.ignored["section"], reading.rows_quarantined) == (4, 0)
+
+
+def test_namesakes_of_two_districts_on_two_sheets_are_no_copies(tmp_path: Path) -> None:
+    sheets = [
+        Sheet(name=name, body=(COMMUNES, head(f"Huyện {name}"), unit("Phước Hưng"))) for name in ("A", "B")
+    ]
+    reading = read_file(write_workbook(tmp_path / "two.xlsx", *sheets))
+    assert [parent_over(text) for text in reading.units["attributes"].to_pylist()] == ["Huyện A", "Huyện B"]
+
+
 def test_a_cell_of_a_heading_that_is_no_figure_is_refused_and_the_rows_below_stand(tmp_path: Path) -> None:
     reading = read_body(
         tmp_path, COMMUNES, (None, "Huyện A", 5, "năm", 5), unit("Xã A"), (None, "Huyện B", "-"), unit("Xã B")

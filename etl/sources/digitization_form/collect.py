@@ -6,18 +6,15 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from etl.sources.digitization import MEASURES
 from etl.sources.digitization_form.layouts import Column, Template
-from etl.sources.digitization_form.refusals import cut
-from etl.sources.digitization_form.words import plain
+from etl.sources.digitization_form.telling import told_figure, told_value
 
 # Two decimals are printed; half of the last one, and the rounding of percentages before it, fit in 0.05.
 RATE_TOLERANCE = Decimal("0.05")
-_LONGEST_VALUE = 200
 MENDED_VI = "Đề nghị sửa lại trong biểu rồi gửi lại."
 
 
@@ -61,7 +58,7 @@ class Collected:
                     "capture_sha256": self.capture_sha256,
                     "locator": one.locator,
                     "column_name": one.column,
-                    "value": None if one.value is None else told_value(one.value),
+                    "value": _told(one),
                     "rule": one.rule,
                     "severity": "fail",
                     "message_vi": one.message_vi,
@@ -145,13 +142,10 @@ def computed_rate(unit: Mapping[str, Any], numerator: str, denominator: Sequence
     return Decimal(100) * values[0] / below if below else None
 
 
-def told_value(value: object) -> str:
-    """A cell as text: dates by day, whole floats without a point, long text cut."""
-    if isinstance(value, datetime | date):
-        return value.strftime("%d/%m/%Y")
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return cut(plain(value), _LONGEST_VALUE)
+def _told(one: Refusal) -> str | None:
+    if one.value is None:
+        return None
+    return told_value(one.value) if one.column == "unit_name" else told_figure(one.value)
 
 
 def row_data(

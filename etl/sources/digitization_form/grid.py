@@ -21,7 +21,7 @@ import python_calamine
 from etl.errors import FileRefused
 from etl.inbox.inspected import Inspected, SheetFacts
 from etl.sources.digitization_form.figures import is_blank
-from etl.sources.digitization_form.words import plain
+from etl.sources.digitization_form.words import plain, without_controls
 
 # A province has some 300 units; a sheet or file far beyond that is a list of something, not a form.
 MOST_ROWS = 20_000
@@ -144,7 +144,7 @@ def _read_sheet(
         unreadable |= {place: ERROR for place in _error_cells(errors, name, sheet.start[1])}
     return Grid(
         name=name,
-        cells=[[None if is_blank(value) else value for value in row] for row in rows],
+        cells=[[_clean(value) for value in row] for row in rows],
         visible=facts.visible,
         hidden_rows=frozenset(number - 1 for number in facts.hidden_rows),
         hidden_columns=frozenset(number - 1 for number in facts.hidden_columns),
@@ -152,6 +152,14 @@ def _read_sheet(
         unreadable=unreadable,
         unlisted=len(facts.formulas_without_value) >= _LISTED_FORMULAS,
     )
+
+
+def _clean(value: Cell) -> Cell:
+    """A cell's value; None for a blank one. Control characters (a workbook's ``_x0000_``) become U+FFFD: no unit and
+    no figure has that, so the row is refused, and PostgreSQL, which takes no U+0000, never sees one."""
+    if is_blank(value):
+        return None
+    return without_controls(value) if isinstance(value, str) else value
 
 
 def _error_cells(reader: fastexcel.ExcelReader, name: str, left: int) -> list[tuple[int, int]]:
@@ -177,7 +185,7 @@ def _read_csv(path: Path, inspected: Inspected) -> Grid | None:
             message_vi=f"Không đọc được tệp CSV này: {error}.",
             remedy_vi="Đề nghị lưu lại từ Excel dạng “CSV UTF-8” hoặc dạng .xlsx rồi gửi lại.",
         ) from error
-    cells = [[None if is_blank(value) else value for value in row] for row in rows]
+    cells = [[_clean(value) for value in row] for row in rows]
     while cells and all(value is None for value in cells[-1]):
         cells.pop()
     return Grid(name=None, cells=cells)

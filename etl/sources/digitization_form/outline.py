@@ -25,6 +25,11 @@ class Row:
     has_words: bool
     all_zero: bool
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the label stands in the layout's own columns, and is not what a cell beside them says."""
+        return bool(self.label) and self.label in (self.name, self.stt)
+
 
 class Outline:
     """The rows of one sheet in order. ``is_header``: for each, whether it repeats a row of the header."""
@@ -54,7 +59,7 @@ class Outline:
         it is a unit in the wrong section, and not everybody's below it.
         """
         row = self.rows[at]
-        if self.labels.subhead(row.label, block) is None or self._runs_on(at, block):
+        if not row.is_named or self.labels.subhead(row.label, block) is None or self._runs_on(at, block):
             return None
         return NAMES_ABOVE if not row.has_figures or row.all_zero or self._heads(at, block) else OF_ITS_OWN
 

@@ -14,7 +14,7 @@ from etl.inbox.inspected import Inspected
 from etl.periods import Window
 from etl.reference.provinces import Province
 from etl.sources.digitization import FORM_SOURCE, MEASURES, STATED_TOTALS, UNIT_ROWS, DigitizationReading
-from etl.sources.digitization_form.collect import Collected, Refusal, row_data, told_value
+from etl.sources.digitization_form.collect import Collected, Refusal, row_data
 from etl.sources.digitization_form.figures import NotAFigure, is_blank, parse_count
 from etl.sources.digitization_form.igate import JsonForm, dotted, has, stated_days
 from etl.sources.digitization_form.labels import Labels
@@ -22,6 +22,7 @@ from etl.sources.digitization_form.layouts import Template
 from etl.sources.digitization_form.recognise import Recognised, SheetForm, recognise_form
 from etl.sources.digitization_form.refusals import cut, refused
 from etl.sources.digitization_form.rows import SheetReader, blocks_named
+from etl.sources.digitization_form.telling import told_figure, told_value
 from etl.sources.digitization_form.titles import (
     agreed_window,
     is_sample,
@@ -217,7 +218,7 @@ def _read_record(form: JsonForm, labels: Labels, collected: Collected, locator: 
                 continue
             count = parse_count(value, form.template.dash)
             if isinstance(count, NotAFigure):
-                why = f"Bản ghi {locator}, trường {key}: “{cut(told_value(value))}” {count.why_vi}."
+                why = f"Bản ghi {locator}, trường {key}: “{told_figure(value)}” {count.why_vi}."
                 refusals.append(Refusal(locator, name, value, count.rule, why))
             else:
                 figures[name] = count

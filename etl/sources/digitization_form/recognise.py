@@ -208,7 +208,7 @@ def _checked(hit: _Hit) -> list[str]:
         notes.append(f"Thứ tự cột khác mẫu ({told}): số liệu được đọc theo tiêu đề cột.")
     for cell in form.unread:
         notes.append(
-            f"Cột {column_letters(cell.column)} “{cut(cell.text)}” không có trong mẫu {template.layout}: không được đọc."
+            f"Cột {column_letters(cell.column)} {told_header(cell.text, cell_name(cell.row, cell.column))} không có trong mẫu {template.layout}: không được đọc."
         )
     for column in hit.missing:
         if column.measure:
@@ -252,9 +252,9 @@ def _refuse_missing(hit: _Hit) -> None:
         _, _, item, cell = max(pairs, key=lambda pair: pair[:2])
         raise refused(
             "layout.unknown_header",
-            f"cell {cell_name(cell.row, cell.column)}: no layout knows the header '{cut(cell.text)}'; the closest "
+            f"cell {cell_name(cell.row, cell.column)}: no layout knows this header; the closest "
             f"is '{item.label}' of {template.layout}",
-            f"Ô {grid.told(cell.row, cell.column)}: tiêu đề cột “{cut(cell.text)}” không có trong mẫu "
+            f"Ô {grid.told(cell.row, cell.column)}: tiêu đề cột {told_header(cell.text, cell_name(cell.row, cell.column))} không có trong mẫu "
             f"{template.layout}; gần nhất là “{item.label}”.",
             f"if both mean the same, add the text to a layout of your own: in <home>/forms/<name>.yml write "
             f"`extends: {template.layout}`, a new edition, and under more_headers the text for column "

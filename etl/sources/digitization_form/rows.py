@@ -17,7 +17,6 @@ from etl.sources.digitization_form.collect import (
     Refusal,
     computed_rate,
     row_data,
-    told_value,
 )
 from etl.sources.digitization_form.figures import (
     NotAFigure,
@@ -32,6 +31,7 @@ from etl.sources.digitization_form.layouts import Column, Template
 from etl.sources.digitization_form.outline import Outline, Row
 from etl.sources.digitization_form.recognise import SheetForm
 from etl.sources.digitization_form.refusals import cut, refused
+from etl.sources.digitization_form.telling import told_figure, told_value, told_verdict
 from etl.sources.digitization_form.totals import StatedTotal, settle_totals
 from etl.sources.digitization_form.words import plain
 
@@ -177,6 +177,8 @@ class SheetReader:
             return "footer"
         if not row.label:
             return "unit" if row.has_words else "note"
+        if not row.is_named:
+            return "unit" if row.has_words else "heading"
         if row.stt and row.name and not self.labels.is_heading_mark(row.stt):
             return "unit"
         return "unit" if row.has_words and numbered and row.name and not row.stt else "heading"
@@ -189,7 +191,8 @@ class SheetReader:
         stt, name = text(self.stt), text(self.unit)
         if self.unit is not None and (index, self.unit) in self.unreadable and not name:
             name = "?"
-        elsewhere = [text(place) for place in range(self.grid.width) if place not in self.form.columns]
+        # Beside the table, to its right, anything may stand: remarks, who is in charge. It says nothing of the row.
+        elsewhere = [text(place) for place in range(max(self.form.columns)) if place not in self.form.columns]
         label = name or ("" if is_serial(stt) else stt) or next(filter(None, elsewhere), "")
         values = [self.grid.at(index, place) for place in self.measures]
         return Row(
@@ -282,7 +285,7 @@ class SheetReader:
         if row.has_figures:
             self.totals.append(
                 StatedTotal(
-                    row.label,
+                    row.label if row.is_named else f"dòng {row.index + 1}",
                     kind,
                     named,
                     self.block,
@@ -311,16 +314,19 @@ class SheetReader:
         self.collected.refuse([refusal], row_data(self.block, None, None, {}))
 
     def _unknown_section(self, row: Row) -> Exception:
+        told = cut(f"{row.stt} {row.name}".strip())
         place = self.unit if row.name and self.unit is not None else self.stt or 0
-        told = cut(f"{row.stt} {row.name}".strip() or row.label)
+        if not row.is_named:  # a cell beside the layout's columns: anybody's, so only its place is told
+            place = next(at for at, text in enumerate(row.texts) if text and at not in self.form.columns)
+        quoted, quoted_vi = (f"'{told}'", f"“{told}”") if told else ("its text", "nội dung ô này")
         above_vi = ", ".join(f"“{word} …”" for word in self.template.subheads.get(self.block or "", ())[:4])
         above_vi = (
             f"nếu là tên đơn vị cấp trên của các dòng bên dưới, ghi đủ {above_vi}; " if above_vi else ""
         )
         return refused(
             "layout.unknown_section",
-            f"row {row.index + 1}: '{told}' is no section that layout {self.template.layout} knows",
-            f"Ô {self.grid.told(row.index, place)}: “{told}” không phải tên khối đơn vị trong mẫu "
+            f"row {row.index + 1}: {quoted} is no section that layout {self.template.layout} knows",
+            f"Ô {self.grid.told(row.index, place)}: {quoted_vi} không phải tên khối đơn vị trong mẫu "
             f"{self.template.layout}, nên không rõ các đơn vị bên dưới thuộc khối nào.",
             "write a known section's name, or add this one under more_sections of a layout of your own "
             f"(<home>/forms/*.yml, extends: {self.template.layout}); a unit needs its serial number",
@@ -341,8 +347,8 @@ class SheetReader:
                 continue
             found = parse_count(self.grid.at(row.index, place), self.template.dash)
             if isinstance(found, NotAFigure):
-                shown = told_value(self.grid.at(row.index, place))
-                why = f"ghi “{cut(shown)}” {found.why_vi}. Đề nghị ghi số nguyên không âm, ví dụ 1234."
+                shown = told_figure(self.grid.at(row.index, place))
+                why = f"ghi “{shown}” {found.why_vi}. Đề nghị ghi số nguyên không âm, ví dụ 1234."
                 refusals.append(self._refusal(row, place, measure, found.rule, why))
             else:
                 figures[measure] = found
@@ -355,7 +361,7 @@ class SheetReader:
         return Refusal(
             self.grid.place(row.index, at),
             column,
-            self.grid.at(row.index, at),
+            None if place is None else self.grid.at(row.index, at),
             rule,
             f"Ô {cell_name(row.index, at)}{header}: {why_vi}",
         )
@@ -376,7 +382,7 @@ class SheetReader:
             body["stated_rates"] = rates
         verdict = self._text(row, self.verdict)
         if verdict:
-            body["stated_verdict"] = verdict
+            body["stated_verdict"] = told_verdict(verdict)
             rate = computed_rate(figures, "results_digitized", ("results_digitized", "results_not_digitized"))
             if rate is not None and self.template.target_pct is not None:
                 met = rate >= self.template.target_pct

@@ -18,6 +18,12 @@ _TONES = {
 }
 _TONE = re.compile("|".join(_TONES))
 _NOT_WORD = re.compile(r"[^\w%]+")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def without_controls(text: str) -> str:
+    """Control characters as U+FFFD; tabs and line ends stay."""
+    return _CONTROLS.sub("\ufffd", text)
 
 
 def plain(text: object) -> str:

@@ -1,4 +1,7 @@
-"""Which column of a list is which: header variants of ``columns.csv`` against a header row."""
+"""Which column of a list is which: header variants of ``columns.csv`` against a header row.
+
+A stray quote can put a row's cells into the header: a header that looks like data is never told, only its place.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,34 @@ PERSONAL, UNUSED = "personal", "unused"
 _PERSONAL_WORDS = re.compile(
     r"hoten|hovaten|nguoinop|cccd|cmnd|dinhdanh|diachi|dienthoai|email|ngaysinh|canbo"
 )
+
+# What stands in a header's place but is a row's: a long number, a day, a dossier's code.
+_DATA = re.compile(
+    r"\d(?:[ .-]?\d){6}|\b\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})\b|\b\d{4}[/.-]\d{1,2}[/.-]\d{1,2}\b|\b[A-Z]\d{2}(?:\.\d+)*-\d",
+    re.IGNORECASE,
+)
+_UNNAMED = re.compile(r"cột [A-Z]+")
+
+
+def holds_data(header: str) -> bool:
+    """Whether a header's cell holds what rows hold (7 digits or more, a day, a code): it may be a person's."""
+    return bool(_DATA.search(header))
+
+
+def told_header(header: str, position: int) -> str:
+    """A header as receipts may name it: its text, or "cột K" where the cell may hold a row's data."""
+    text = " ".join("".join(sign if sign.isprintable() else " " for sign in header).split())
+    return f"cột {column_letters(position)}" if holds_data(header) else text[:80]
+
+
+def column_letters(position: int) -> str:
+    """0 -> A, 25 -> Z, 26 -> AA."""
+    letters = ""
+    position += 1
+    while position:
+        position, rest = divmod(position - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
 
 
 def header_key(text: str) -> str:
@@ -120,7 +151,7 @@ def match_columns(cells: Sequence[str], locator: str) -> Columns:
     headers: dict[str, str] = {}
     others: dict[str, list[str]] = {PERSONAL: [], UNUSED: [], "unknown": []}
     for position, cell in enumerate(cells):
-        header = " ".join(cell.split())[:80]
+        header = told_header(cell, position)
         field = field_of(cell) if header else UNUSED
         if field in FIELDS:
             if field in positions:
@@ -147,12 +178,12 @@ def _refused_twice(first: str, second: str, locator: str) -> FileRefused:
         f"two columns of the dossier list mean the same: '{first}' and '{second}'",
         "export the list with one of them, or correct columns.csv",
         rule="layout.column_twice",
-        message_vi=f"Hai cột có cùng ý nghĩa: «{first}» và «{second}»; hệ thống không tự chọn.",
+        message_vi=f"Hai cột có cùng ý nghĩa: {_listed((first, second))}; hệ thống không tự chọn.",
         remedy_vi="Xuất lại danh sách chỉ giữ cột đúng.",
         locator=locator,
     )
 
 
 def _listed(headers: Sequence[str], most: int = 20) -> str:
-    shown = ", ".join(f"«{header}»" for header in headers[:most])
+    shown = ", ".join(header if _UNNAMED.fullmatch(header) else f"«{header}»" for header in headers[:most])
     return shown if len(headers) <= most else f"{shown} và {len(headers) - most} cột khác"

@@ -32,7 +32,7 @@ _ID = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
 def csv_head(path: Path, encoding: str) -> dict[str, list[tuple[int, list[str]]]]:
-    """First records by delimiter: (lines of the file up to and with the record, its cells).
+    """First records by delimiter: (line feeds up to and with the record, its cells).
 
     Raises FileRefused where the bytes are not text in that encoding.
     """
@@ -51,11 +51,19 @@ def csv_head(path: Path, encoding: str) -> dict[str, list[tuple[int, list[str]]]
 
 
 def _records(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    ended = 0
+
+    def lines() -> Iterator[str]:
+        # csv counts a lone carriage return (Alt+Enter in a title) as a line; polars skips by line feeds only.
+        nonlocal ended
+        for line in io.StringIO(text, newline=""):
+            ended += line.endswith("\n")
+            yield line
+
     records: list[tuple[int, list[str]]] = []
     try:
-        for cells in reader:
-            records.append((reader.line_num, cells))
+        for cells in csv.reader(lines(), delimiter=delimiter):
+            records.append((ended, cells))
             if len(records) == HEAD_ROWS:
                 break
     except csv.Error:  # a record longer than a header ever is: what came before it is the head

@@ -6,6 +6,7 @@ and everything with a readable code into ``dossiers.parquet`` (no personal colum
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -18,14 +19,14 @@ from polars.io.plugins import register_io_source
 from etl.errors import FileRefused
 from etl.inbox.inspected import Inspected, SheetFacts
 from etl.periods import VIETNAM, Period, Window
-from etl.reference.provinces import Province, find_province
+from etl.reference.provinces import Province, find_province, load_provinces
 from etl.sources.digitization import LIST_SOURCE, RULE_COUNTS, STATED_TOTALS, DigitizationReading
 from etl.sources.dossier_list.columns import DATES, FLAGS
 from etl.sources.dossier_list.recognise import RecognisedList, recognise_list
 from etl.sources.dossier_list.reduce import Tally, measures_for
-from etl.sources.dossier_list.refusals import Refusals
+from etl.sources.dossier_list.refusals import Refusals, other_province
 from etl.sources.dossier_list.repeats import Repeats
-from etl.sources.dossier_list.scan import BEYOND, broken_csv, scan_texts
+from etl.sources.dossier_list.scan import BEYOND, REWRITTEN, broken_csv, scan_texts
 from etl.sources.dossier_list.typed import MOMENT, RAW, Units, Writing, finish, quick, writing_of
 from etl.sources.dossier_list.windows import settle_window
 from etl.validate.rows import RowJudge, load_row_rules
@@ -33,6 +34,9 @@ from etl.validate.rows import RowJudge, load_row_rules
 # Raise it whenever the same bytes would give other figures: it is part of the snapshot's id.
 READER = "dossier_list/1"
 COPY, DAILY = "dossiers.parquet", "daily.parquet"
+
+# The province in a code's beginning: "H44.100-…", "000.00.01.H44-…".
+_PROVINCE = r"^(?:\d{3}\.\d{2,3}\.\d{2,3}\.)?([A-Z]\d{2})"
 
 # 8 batches in 2 M rows. Twice as many rows are no faster and hold 100 MB more; a quarter costs 15 %.
 _BATCH_ROWS = 262_144
@@ -65,23 +69,33 @@ def read_list(
     window: Window | None,
     calendar: str,
     out: Path,
+    provinces_dir: Path | None = None,
 ) -> DigitizationReading:
     """Read a guarded dossier list and reduce it to one row of measures per unit.
 
     ``known_units``: unit code -> (name, block); ``received_at``: when the file was handed in (aware);
     ``window``: the days a person named, or None; ``calendar``: how a window that both calendars could mean
     is read (a stated or inferred window is unambiguous, so it has no effect today). Writes
-    ``dossiers.parquet`` and ``daily.parquet`` into ``out``. Raises FileRefused: not a list, a column
-    missing, quotes that do not close, no period, too many refused rows.
+    ``dossiers.parquet`` and ``daily.parquet`` into ``out``. ``provinces_dir``: settings of further provinces,
+    to name the one a list is of. Raises FileRefused: not a list, a column missing, quotes that do not close,
+    another province's list, no period, too many refused rows.
     """
     found = recognise_list(path, inspected)
     if found is None:
         raise _not_a_list()
     out.mkdir(parents=True, exist_ok=True)
-    reading = _Pass(
-        path, inspected, found, Units(province.code, list(known_units)), received_at, capture_sha256
-    )
-    reading.run(out)
+    units = Units(province.code, list(known_units))
+    reading = _Pass(path, inspected, found, units, received_at, capture_sha256)
+    try:
+        reading.run(out)
+    except FileRefused:
+        # A list of another province breaks other rules, too: where it is from says more than how many.
+        _refuse_other_province(reading, province, provinces_dir)
+        raise
+    finally:
+        # Copied text of the office's file: of no use once it is read, and nobody's to keep.
+        (out / REWRITTEN).unlink(missing_ok=True)
+    _refuse_other_province(reading, province, provinces_dir)
     first, last = reading.tally.received_days()
     chosen, how = settle_window(window, found.window, first, last)
     daily = reading.tally.daily()
@@ -130,6 +144,7 @@ def read_list_apart(argument: Mapping[str, Any]) -> dict[str, Any]:
         window=_window(argument["window"]),
         calendar=argument["calendar"],
         out=Path(argument["out"]),
+        provinces_dir=Path(folder) if folder else None,
     )
     reading.save(Path(argument["out"]))
     return {"folder": argument["out"], "rows_read": reading.rows_read}
@@ -184,6 +199,8 @@ class _Pass:
         self.repeats = Repeats()
         self.tally = Tally(_available(self._fields))
         self.rows_read = self.blank = 0
+        # Province codes of dossiers that are not of the list's own province, with their rows.
+        self.foreign: Counter[str] = Counter()
 
     def run(self, out: Path) -> None:
         """Stream the file once; then settle the dossiers listed twice."""
@@ -235,6 +252,8 @@ class _Pass:
         judged = self._judge.judge(rows)
         for rule, found in judged.counts.items():
             self._counts[rule] = self._counts.get(rule, 0) + found
+        if judged.counts.get("code_province"):
+            self._count_foreign(judged.refused)
         if judged.refused.height:
             places = texts["row_no"].search_sorted(judged.refused["row_no"])
             self.refusals.add(judged.refused, texts[places], self._judge.asked)
@@ -243,6 +262,11 @@ class _Pass:
         kept = judged.refused.filter("code_well_formed")
         good = _as_copy(judged.good, quarantined=False)
         return good if kept.is_empty() else pl.concat([good, _as_copy(kept, quarantined=True)])
+
+    def _count_foreign(self, refused: pl.DataFrame) -> None:
+        codes = refused.filter(~pl.col("code_of_province"))["code"]
+        for code, rows in codes.str.extract(_PROVINCE, 1).drop_nulls().value_counts().iter_rows():
+            self.foreign[code] += rows
 
     def _without_blank(self, batch: pl.DataFrame) -> pl.DataFrame:
         """A record with nothing in any column that is read is an empty line, or says nothing of a dossier."""
@@ -275,6 +299,14 @@ class _Pass:
                 mine = rows.filter(pl.col("conflict") == (rule.kind == "agrees_with_repeat"))
                 self._counts[rule.rule] = mine.height
                 self.refusals.add_repeats(mine, rule)
+
+
+def _refuse_other_province(reading: _Pass, province: Province, provinces_dir: Path | None) -> None:
+    """Raises FileRefused where most rows read so far are of another province: a file in the wrong folder."""
+    if 2 * reading.foreign.total() > reading.rows_read - reading.blank:
+        code = reading.foreign.most_common(1)[0][0]
+        names = {each.code: each.name for each in load_provinces(provinces_dir).values()}
+        raise other_province(code, names, province)
 
 
 def _available(fields: list[str]) -> frozenset[str]:

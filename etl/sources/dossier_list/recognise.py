@@ -11,11 +11,20 @@ from pathlib import Path
 from etl.errors import FileRefused
 from etl.inbox.inspected import Inspected
 from etl.periods import Window, named_window
-from etl.sources.dossier_list.columns import Columns, header_key, is_header, match_columns
+from etl.sources.dossier_list.columns import (
+    Columns,
+    column_letters,
+    header_key,
+    holds_data,
+    is_header,
+    match_columns,
+)
 from etl.sources.dossier_list.head import csv_head, sheet_head
 
 LAYOUT = "dossier_list@1"
 _SAMPLE_MARK = header_key("SỐ LIỆU MẪU")
+# The longest header in use has 60 letters; a cell of several lines beyond this has swallowed something.
+_LONGEST_HEADER = 200
 _DAY = r"(\d{1,2})\s*[/.-]\s*(\d{1,2})\s*[/.-]\s*(\d{4})"
 _DAYS = re.compile(
     rf"từ\s*(?:ngày)?\s*:?\s*{_DAY}\s*(?:đến|tới|-|–)\s*(?:hết)?\s*(?:ngày)?\s*:?\s*{_DAY}", re.I
@@ -44,8 +53,8 @@ class RecognisedList:
 def recognise_list(path: Path, inspected: Inspected) -> RecognisedList | None:
     """Find the header of a dossier list; None where there is none.
 
-    Raises FileRefused for a list that lacks a needed column, has one twice, states days that are no
-    period, or stands in two sheets of a workbook.
+    Raises FileRefused for a list that lacks a needed column, has one twice, has rows glued to its header,
+    states days that are no period, or stands in two sheets of a workbook.
     """
     if inspected.kind == "csv":
         return _recognise_csv(path, inspected)
@@ -58,12 +67,33 @@ def _recognise_csv(path: Path, inspected: Inspected) -> RecognisedList | None:
     for delimiter, records in csv_head(path, inspected.encoding or "utf-8").items():
         for index, (lines, cells) in enumerate(records):
             if is_header(cells):
+                _refuse_glued(cells, delimiter, index + 1)
                 window, is_sample = _preamble([row for _, row in records[:index]])
                 columns = match_columns(cells, f"row {index + 1}")
                 return RecognisedList(
                     columns, index + 1, lines, delimiter, window=window, is_sample=is_sample
                 )
     return None
+
+
+def _refuse_glued(cells: list[str], delimiter: str, row: int) -> None:
+    """A stray quote in the header glues the rows below to it: they would be lost, and told as headers.
+
+    Nothing of the cell is quoted: it may hold what the row says of a person.
+    """
+    for position, cell in enumerate(cells):
+        lines = re.search(r"[\r\n]", cell) is not None
+        if (lines and (delimiter in cell or len(cell) > _LONGEST_HEADER)) or holds_data(cell):
+            column = column_letters(position)
+            raise FileRefused(
+                f"the header's cell {column}{row} holds a row's data: a quote is opened there, or it is no header",
+                "export the list again with every text quoted and no data in the header row",
+                rule="layout.csv_broken",
+                message_vi=f"Ô {column}{row} của dòng tiêu đề chứa dữ liệu của dòng khác (dấu ngoặc kép thừa trong "
+                "tiêu đề, hoặc tiêu đề có ngày, số dài, mã hồ sơ), không tách được các dòng một cách chắc chắn.",
+                remedy_vi="Xuất lại danh sách dạng CSV UTF-8 từ hệ thống (không sửa tay), hoặc gửi dạng .xlsx.",
+                locator=f"row {row}",
+            )
 
 
 def _recognise_workbook(path: Path, inspected: Inspected) -> RecognisedList | None:

@@ -13,19 +13,33 @@ import polars as pl
 import pyarrow as pa
 
 from etl.errors import FileRefused
+from etl.reference.provinces import Province
 from etl.sources.dossier_list.columns import DATES, Columns
-from etl.sources.dossier_list.typed import RAW
+from etl.sources.dossier_list.scan import without_controls
+from etl.sources.dossier_list.typed import BOOLEANS, CHANNELS, RAW, STATUSES, folded
 from etl.sources.tidy import REJECTED
 from etl.validate.rows import HOLDS, RowRule
 
 # A list with more refused cells than this is no list with faults in it: something is wrong with the whole.
-# Half a million rows with their sentences take about 300 MB.
-MOST_REFUSED = 500_000
+# Nobody mends 50,000 cells one by one, and their sentences take 30 MB in a receipt.
+MOST_REFUSED = 50_000
 
-_CODE = r"^(?:\d{3}\.\d{2,3}\.\d{2,3}\.)?[A-Za-z]\d{1,2}[\d.]{0,12}-\d{1,8}-\d{1,8}$"
-_DAY = r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}(?:[ T][\d:.+Z]{1,15})?$"
-_UNIT = r"^(?:\d{3}\.\d{2,3}\.\d{2,3}\.)?[A-Za-z]\d{1,2}[\d.]{0,12}$"
-_SHORT = r"^.{1,3}$"
+_UNIT_CODE = r"(?:\d{3}\.\d{2,3}\.\d{2,3}\.)?[A-Za-z]\d{2}(?:\.\d{1,4}){0,6}"
+_CODE = rf"^{_UNIT_CODE}-\d{{1,8}}-\d{{1,8}}$"
+_UNIT = rf"^{_UNIT_CODE}$"
+# Days of this century only: what an office writes of a dossier, not a birthday or a telephone's digits (0987.65.4321).
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{1,2}(?:\.\d{1,6})?)?"
+_MONTH, _DAY_NO, _YEAR = r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])", r"20\d{2}"
+_DATE = "|".join(
+    each
+    for mark in ("/", r"\.", "-")
+    for each in (f"{_DAY_NO}{mark}{_MONTH}{mark}{_YEAR}", f"{_YEAR}{mark}{_MONTH}{mark}{_DAY_NO}")
+)
+_DAY = rf"^\s*(?:{_CLOCK}\s+)?(?:{_DATE})(?:[ T]{_CLOCK}(?:Z|[+-]\d{{2}}:?\d{{2}})?)?\s*$"
+# Any name has letters, and the shortest ("An", "Vy") two: of words only the known ones are shown.
+_SHORT = r"^(?:\d{1,2}(?:\.0)?|[xXvV✓✔☑])$"
+_WORDS = sorted({*STATUSES, *CHANNELS, *BOOLEANS} - {""})
+_WORDS_SHAPE = r"^[\p{Latin}\p{M}\d .,()_-]{1,60}$"
 _LONGEST_SHOWN = 40
 
 _SHAPE = {
@@ -42,11 +56,16 @@ _SHAPE = {
 
 def shown(field: str, text: pl.Expr) -> pl.Expr:
     """The text where it has the shape of its field, else only its own shape."""
-    allowed = (
-        _CODE if field == "code" else _UNIT if field == "unit_code" else _DAY if field in DATES else _SHORT
+    if field in ("code", "unit_code") or field in DATES:
+        pattern = _CODE if field == "code" else _UNIT if field == "unit_code" else _DAY
+        allowed = text.str.contains(pattern)
+    else:
+        known = folded(text).is_in(_WORDS) & text.str.contains(_WORDS_SHAPE)
+        allowed = text.str.contains(_SHORT) | known
+    shape = (
+        without_controls(text.str.slice(0, _LONGEST_SHOWN)).str.replace_all(r"[\p{L}\p{M}]", "x").str.replace_all(r"\p{N}", "9")
     )
-    shape = text.str.slice(0, _LONGEST_SHOWN).str.replace_all(r"\p{L}", "x").str.replace_all(r"\p{N}", "9")
-    return pl.when(text.str.contains(allowed)).then(text).otherwise(shape)
+    return pl.when(allowed).then(text).otherwise(shape)
 
 
 class Refusals:
@@ -87,6 +106,9 @@ class Refusals:
     def _keep(self, rows: pl.DataFrame, rule: RowRule, sentence: pl.Expr) -> None:
         if rows.is_empty():
             return
+        self._counts[rule.rule] = self._counts.get(rule.rule, 0) + rows.height
+        if sum(self._counts.values()) > MOST_REFUSED:
+            raise too_many(self._counts, self._headers, rule)
         value = pl.col(rule.shows).cast(pl.String) if rule.shows in rows.columns else pl.lit(None, pl.String)
         self._parts.append(
             rows.select(
@@ -100,9 +122,6 @@ class Refusals:
                 "row_data",
             )
         )
-        self._counts[rule.rule] = self._counts.get(rule.rule, 0) + rows.height
-        if sum(self._counts.values()) > MOST_REFUSED:
-            raise too_many(self._counts, self._headers, rule)
 
     def table(self) -> pa.Table:
         """Schema REJECTED, in the order of the file's rows."""
@@ -113,7 +132,7 @@ class Refusals:
 
 
 def too_many(counts: Mapping[str, int], headers: Mapping[str, str], rule: RowRule) -> FileRefused:
-    """The refusal of a list whose rows are refused by the hundred thousand. Names the commonest rule."""
+    """The refusal of a list whose cells are refused by the ten thousand. Names the commonest rule."""
     name, rows = max(counts.items(), key=lambda item: item[1])
     column = headers.get(rule.shows, rule.shows)
     return FileRefused(
@@ -121,6 +140,20 @@ def too_many(counts: Mapping[str, int], headers: Mapping[str, str], rule: RowRul
         "mend the export as a whole; its rows are not listed one by one",
         rule="list.too_many_refused",
         message_vi=f"Hơn {MOST_REFUSED:,} ô bị từ chối".replace(",", ".")
-        + f" (nhiều nhất: quy tắc {name}; gần đây nhất ở cột «{column}»), nên cả tệp không được nhận.",
-        remedy_vi="Lỗi lặp lại ở hầu hết các dòng thường do cách xuất dữ liệu; đề nghị xuất lại danh sách đúng mẫu.",
+        + f" (nhiều nhất: quy tắc {name}; gần đây nhất ở cột «{column}»), nên cả tệp không được nhận. "
+        "Nhiều khả năng tệp xuất ra đã bị lệch cột.",
+        remedy_vi="Mở tệp, kiểm tra giá trị có đúng cột với dòng tiêu đề hay không, rồi xuất lại danh sách đúng mẫu.",
+    )
+
+
+def other_province(code: str, names: Mapping[str, str], expected: Province) -> FileRefused:
+    """The refusal of a list most of whose dossiers carry another province's ``code``. ``names``: code to name."""
+    named = names.get(code)
+    told = f"{named} (mã {code})" if named else f"tỉnh khác (mã {code})"
+    return FileRefused(
+        f"more than half of the dossiers are of {code}, not of {expected.code}",
+        "put the file into its own province's folder",
+        rule="list.other_province",
+        message_vi=f"Danh sách này là của {told}, không phải của {expected.name}.",
+        remedy_vi="Đặt tệp vào đúng thư mục của tỉnh.",
     )

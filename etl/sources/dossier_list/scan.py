@@ -19,6 +19,10 @@ from etl.sources.dossier_list.recognise import RecognisedList
 
 # What stands beyond the header's last column: a row with too many fields has shifted.
 BEYOND = "beyond"
+# A list that polars cannot stream, rewritten with its wanted columns; ``read_list`` removes it after reading.
+REWRITTEN = "wanted_columns.csv"
+# Control characters that a workbook can hold (_x0000_): PostgreSQL takes no U+0000, and none belongs into a cell.
+_CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _UTF8 = ("utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii")
 
 
@@ -26,18 +30,24 @@ def scan_texts(path: Path, inspected: Inspected, found: RecognisedList, work: Pa
     """The list's fields as text (names of FIELDS, then ``beyond``), one row per record in the file's order.
 
     A file that polars cannot stream (UTF-16, lone carriage returns) is first rewritten below ``work``
-    with its wanted columns only. Raises FileRefused where the file's quotes do not close.
+    (``REWRITTEN``) with its wanted columns only. Raises FileRefused where the file's quotes do not close.
     """
     if found.sheet is not None:
-        return _sheet(path, found).lazy()
+        # The guard lets no U+0000 into a text file; a cell of a workbook can write it as _x0000_.
+        return _sheet(path, found).with_columns(without_controls(pl.all())).lazy()
     if (inspected.encoding or "utf-8").lower() in _UTF8 and not _old_line_ends(path):
         return _scan(
             path, found.delimiter or ",", found.header_lines, found.columns.width, found.columns.read
         )
-    kept = work / "wanted_columns.csv"
+    kept = work / REWRITTEN
     _rewrite(path, inspected, found, kept)
     names = [*found.columns.read.values(), BEYOND]
     return _scan(kept, ",", 0, len(names), dict(enumerate(names))).drop(f"{BEYOND}_more").select(names)
+
+
+def without_controls(text: pl.Expr) -> pl.Expr:
+    """Control characters become U+FFFD: no code, day or word has that, so the row rules refuse the cell."""
+    return text.str.replace_all(_CONTROLS, "\ufffd")
 
 
 def _scan(path: Path, delimiter: str, skip: int, width: int, read: dict[int, str]) -> pl.LazyFrame:

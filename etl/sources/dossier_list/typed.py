@@ -89,7 +89,7 @@ CHANNELS: Mapping[str, int] = {
 _YES, _NO = ("1", "true", "co", "yes", "y"), ("0", "false", "khong", "no", "n")
 # In a column of marks an empty cell means "no"; anywhere else it means nothing.
 _MARKS = ("x", "v", "✓", "✔", "☑")
-_BOOLEANS: Mapping[str, bool] = dict.fromkeys((*_YES, *_MARKS), True) | dict.fromkeys(_NO, False)
+BOOLEANS: Mapping[str, bool] = dict.fromkeys((*_YES, *_MARKS), True) | dict.fromkeys(_NO, False)
 # What databases write for an empty cell.
 _EMPTY = ("", "null")
 
@@ -173,14 +173,19 @@ def _read_again(
         read = _within(_any_moment(again), _FIRST, _LAST)
     else:
         table: Mapping[str, Any] = (
-            STATUSES if name == "status" else CHANNELS if name == "channel" else _BOOLEANS
+            STATUSES if name == "status" else CHANNELS if name == "channel" else BOOLEANS
         )
-        read = _folded(again).replace_strict(table, default=None, return_dtype=values.dtype)
+        read = (
+            again.to_frame("text")
+            .select(folded(pl.col("text")))
+            .to_series()
+            .replace_strict(table, default=None, return_dtype=values.dtype)
+        )
     values = values.scatter(places, read)
     return values, unread.scatter(places, read.is_null() & ~blank)
 
 
-def _folded(texts: pl.Series) -> pl.Series:
+def folded(texts: pl.Expr) -> pl.Expr:
     """Lower case, without marks, letters and digits only; a cell's check mark stays."""
     plain = texts.str.to_lowercase().str.normalize("NFD").str.replace_all("đ", "d", literal=True)
     return plain.str.replace_all(r"\.0$|[^a-z0-9✓✔☑]", "")
