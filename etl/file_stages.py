@@ -43,6 +43,7 @@ from etl.warehouse.staging import build_digitization_load
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _READING, _VERDICT = "reading", "verdict"
 _BUNDLE, _REFUSAL, _PUBLISHED, _ANSWER = "bundle.json", "refusal.json", "published.json", "answer.json"
+_PLACE = "place.json"
 # A clock may stand still between two files; their hours must not.
 _BETWEEN = timedelta(microseconds=1)
 
@@ -239,7 +240,11 @@ def answer(settings: Settings, handed: str, clock: Clock) -> str:
         verdict = REFUSED if receipt.state == "refused" else ACCEPTED
         # By its bytes, and by name and province: two offices may send the same bytes under one name.
         mark = f"{claim.sha256[:8]}-{folder.name[-4:]}"
-        target = _free(Inbox(settings.inbox_dir).place(claim.file_name, verdict, mark))
+        placed = read_json(folder / _PLACE)  # by a try that died before it had ended
+        target = (
+            Path(placed) if placed else _free(Inbox(settings.inbox_dir).place(claim.file_name, verdict, mark))
+        )
+        write_json(folder / _PLACE, str(target))
     page, _ = write_receipt(receipt, target)
     if claim.from_inbox and claim.path.exists():  # else a try before this one has moved it
         # Its time counts from now, whenever the office last saved it (etl.housekeeping).

@@ -90,7 +90,9 @@ def lacking(data: DigitizationData) -> Iterator[str]:
 def _lacking_months(total: BlockTotals) -> str:
     named = [f"thiếu {name} ở {period_vi(month)}" for month, name in total.missing_in]
     rest = len(named) - _NAMED
-    more = f" và {number_vi(rest)} trường hợp khác (đủ danh sách ở trang Chất lượng số liệu)" if rest > 0 else ""
+    more = (
+        f" và {number_vi(rest)} trường hợp khác (đủ danh sách ở trang Chất lượng số liệu)" if rest > 0 else ""
+    )
     return (
         f"Khối {block_vi(total.block)}: cộng từ các tháng, {'; '.join(named[:_NAMED])}{more}. Ô của đơn vị đó "
         "để trống; tổng của khối gồm các tháng có số liệu."

@@ -18,6 +18,7 @@ from etl.inbox.claim import Claim
 from etl.inbox.inspected import Inspected
 from etl.inbox.limits import Limits
 from etl.inbox.reading import read_handed_in
+from etl.inbox.refusals import refusal
 from etl.periods import VIETNAM, Period, Window, named_window, window_of
 from etl.reference.provinces import Province
 from etl.settings import Settings
@@ -63,7 +64,7 @@ def examine(
     argument = {"path": str(claim.path), "name": claim.file_name, "limits": asdict(limits)}
     inspected = Inspected.from_plain(run_apart("etl.inbox.guard:inspect_apart", argument, limits))
     if inspected.sha256 != claim.sha256:
-        raise Terminal(f"{claim.path} has changed since it was taken", "hand it in again, and leave it alone")
+        raise refusal("guard.changing")
 
     def read(codes: Mapping[str, tuple[str, str]]) -> DigitizationReading:
         return read_handed_in(

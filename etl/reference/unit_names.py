@@ -59,7 +59,8 @@ def match_units(rows: pa.Table, directory: Sequence[KnownUnit], province: Provin
     several, or the unit of another row are refused one by one (rules of MATCH_RULES).
 
     ``parent`` among a row's attributes is the unit above that the form's sub-heading names: it tells
-    namesakes apart, and a row whose unit is known to belong elsewhere is refused. A code outranks it.
+    namesakes apart, and a row whose unit is known to belong elsewhere is refused. A code outranks it. In
+    matched rows it is the directory's name of the unit above, or nothing: what was written may be anything.
 
     Raises FileRefused (``units.none_known``) where the directory is empty: nothing can be told.
     """
@@ -88,7 +89,7 @@ def match_units(rows: pa.Table, directory: Sequence[KnownUnit], province: Provin
         same = places[unit.unit_id]
         if len(same) == 1:
             known = {"unit_id": str(unit.unit_id), "unit_code": unit.unit_code, "block": unit.block}
-            good.append({**row, **known})
+            good.append({**row, **known, "attributes": _known_parent(row["attributes"], unit.parent)})
         else:
             where = ", ".join(str(other["locator"]) for other in same)
             sentence = (
@@ -282,6 +283,16 @@ def _code_beside(name: str) -> str:
     A form without a column of codes has no other place to tell two namesakes apart.
     """
     return next((right for _, right in splits(name) if _CODE.fullmatch(right.strip().upper())), "")
+
+
+def _known_parent(attributes: str | None, parent: str | None) -> str | None:
+    """A row's attributes with the known name of the unit above in place of the written one."""
+    if attributes is None or parent_over(attributes) is None:
+        return attributes
+    body = {name: value for name, value in json.loads(attributes).items() if name != "parent"}
+    if parent:
+        body["parent"] = parent
+    return json.dumps(body, ensure_ascii=False, sort_keys=True) if body else None
 
 
 def _within(code: str, above: str) -> bool:

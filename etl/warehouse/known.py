@@ -176,18 +176,19 @@ def missing_inputs(warehouse: Warehouse, province_code: str, window: Window) -> 
     """What lacks for whole figures of a window: blocks the province has (or told) that are not whole.
 
     A quarter, half or year is whole also where each of its months is on whose last day the
-    province had units of the block; where it is not, the months that lack are named. Where it
-    has no file of its own for every block, blocks that it had in a part of it only count too.
-    A province of which no unit is known lacks every block it told
+    province had units of the block; where it is not, the months that lack are named. Unless
+    all that was told of it is from its own files (which tell of its last day), blocks that the
+    province had in some months only count, too. A province of which no unit is known lacks every block it told
     nothing of; with nothing told either, the block is named ``commune``, which every province has.
     """
     known = _blocks_on(warehouse, province_code, window.last)
     with warehouse.connect() as connection:
         told = _told(connection, province_code, window)
         due: dict[Window, set[str]] = {}
-        if window.period.kind != "month" and not (told and all(one.basis != "sum" for one in told.values())):
+        if window.period.kind != "month":
             months = [window_of(period, window.kind) for period in window.period.months()]
             due = {month: _blocks_on(warehouse, province_code, month.last) for month in months}
+        if not told or any(one.basis == "sum" for one in told.values()):
             known = known.union(*due.values())
         missing: list[MissingInput] = []
         for block in sorted(known | set(told) or {"commune"}, key=list(BLOCK_NAMES_VI).index):
@@ -230,9 +231,7 @@ class _Told:
     missing: tuple[str, ...]
 
 
-def _told(
-    connection: psycopg.Connection[Any], province_code: str, window: Window
-) -> dict[str, _Told]:
+def _told(connection: psycopg.Connection[Any], province_code: str, window: Window) -> dict[str, _Told]:
     """Of each block told in a window: on what it stands, whether it is whole, and the units that lack."""
     rows = connection.execute(
         "SELECT block, basis, complete, missing_units FROM core.digitization_basis "

@@ -126,6 +126,18 @@ def fill(connection: psycopg.Connection[Any]) -> None:
     hand_in(connection, SEPTEMBER, everyone)
     for month in ("2026-07", "2026-08"):
         hand_in(connection, window_of(Period.parse(month)), everyone, at=RECEIVED - timedelta(days=30))
+    # A half year: six months (one department lacks in November), a list that does not speak, a quarter's own form.
+    for month in range(7, 13):
+        window = window_of(Period.parse(f"2025-{month:02d}"))
+        lacks = ("H99.02",) if month == 11 else ()
+        hand_in(
+            connection,
+            window,
+            {code: everyone[code] for code in everyone if code not in lacks},
+            missing=lacks,
+        )
+    hand_in(connection, window_of(Period.parse("2025-08")), everyone, source="dossier_list")
+    hand_in(connection, window_of(Period.parse("2025-Q3")), everyone)
     hand_in(
         connection, window_of(Period.parse("2026-10")), {"H99.01": OWN}, missing=("H99.02",), provisional=True,
         address="http://127.0.0.1/so-lieu-mau", at=RECEIVED + timedelta(days=28),
@@ -231,6 +243,32 @@ def test_a_quarter_is_summed_from_its_months_and_names_their_files(analyst: psyc
     assert "Số liệu cộng từ các tháng: tháng 7/2026, tháng 8/2026, tháng 9/2026." in texts(sheet)
 
 
+def test_a_sum_names_only_the_files_that_it_adds_and_the_month_in_which_a_unit_lacks(
+    analyst: psycopg.Connection[Any],
+) -> None:
+    data = load_digitization(analyst, "H99", window_of(Period.parse("2025-H2")))
+    months = tuple(f"2025-{month:02d}" for month in range(7, 13))
+    assert [(file.source, file.period_id) for file in data.files] == [
+        ("digitization_form", month) for month in months
+    ]
+    rows = {unit.unit_name: unit.measures["received"] for unit in data.units}
+    assert rows == {"Sở Y tế": 600, "Sở Nội vụ": None, "UBND xã Đủ": 60}
+    totals = {total.block: total for total in data.totals}
+    assert {block: total.measures["received"] for block, total in totals.items()} == {
+        "department": 850, "commune": 60, "ALL": 910,
+    }  # fmt: skip
+    assert {block: total.missing_in for block, total in totals.items()} == {
+        "department": (("2025-11", "Sở Nội vụ"),), "commune": (), "ALL": (),
+    }  # fmt: skip
+    assert {block: total.months for block, total in totals.items()} == {
+        "department": months, "commune": months, "ALL": (),
+    }  # fmt: skip
+
+
+def test_the_comparison_carries_the_unit(september: DigitizationData) -> None:
+    assert {row.unit_id for row in september.compared if row.unit_name == "Sở Y tế"} == {str(key("H99.01"))}
+
+
 def test_what_is_missing_provisional_or_a_sample_is_known(analyst: psycopg.Connection[Any]) -> None:
     data = load_digitization(analyst, "H99", window_of(Period.parse("2026-10")))
     assert data.provisional
@@ -243,7 +281,7 @@ def test_what_is_missing_provisional_or_a_sample_is_known(analyst: psycopg.Conne
 
 
 def test_days_without_figures_are_refused(analyst: psycopg.Connection[Any]) -> None:
-    for window in (window_of(Period.parse("2026-09"), CALENDAR), window_of(Period.parse("2025-09"))):
+    for window in (window_of(Period.parse("2026-09"), CALENDAR), window_of(Period.parse("2024-09"))):
         with pytest.raises(ReportNotReady, match="no digitization figures"):
             load_digitization(analyst, "H99", window)
     with pytest.raises(ReportNotReady):

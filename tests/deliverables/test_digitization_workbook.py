@@ -160,6 +160,9 @@ def test_month_quarter_and_year_state_their_days(period: str, kind: str, title: 
 # ------------------------------------------------------------------ notes
 
 
+SUMMED = ("2026-07", "2026-08", "2026-09")
+
+
 def notes(**changes: object) -> str:
     return "\n".join(texts(opened(**changes)[FORM]))  # type: ignore[arg-type]
 
@@ -202,10 +205,52 @@ def test_sums_name_their_months_and_every_block_its_basis() -> None:
         dataclasses.replace(one, basis="sum" if one.block == "commune" else "list") for one in data.units
     )
     months = tuple(file(period_id=f"2026-0{month}", source="dossier_list") for month in (7, 8, 9))
-    found = notes(units=units, window=window_of(Period.parse("2026-Q3")), files=months)
+    totals = tuple(
+        dataclasses.replace(one, months=SUMMED) if one.block == "commune" else one for one in data.totals
+    )
+    found = notes(units=units, window=window_of(Period.parse("2026-Q3")), files=months, totals=totals)
     assert "Cách lập: Sở, ban, ngành: tính từ danh sách hồ sơ; UBND cấp xã: cộng từ các tháng." in found
     assert "Số liệu cộng từ các tháng: tháng 7/2026, tháng 8/2026, tháng 9/2026." in found
     assert "Nguồn: danh sách hồ sơ tháng 7/2026, nhận lúc 16/09/2026 09:14 (giờ Việt Nam)" in found
+    assert "chỉ có đơn vị" not in found
+    both = (
+        dataclasses.replace(one, months=SUMMED[:1] if one.block == "commune" else SUMMED)
+        for one in data.totals
+    )
+    assert "Khối UBND cấp xã chỉ có đơn vị, và chỉ được cộng, ở: tháng 7/2026." in notes(totals=tuple(both))
+
+
+def test_a_sum_names_the_month_in_which_a_unit_lacks() -> None:
+    lacking = (("2026-08", "UBND xã Hai"), ("2026-09", "UBND xã Ba"))
+    names = tuple(name for _, name in lacking)
+    summed = total(
+        "commune", list(COMMUNES.values()), 6, missing_units=names, months=SUMMED, missing_in=lacking
+    )
+    found = notes(totals=(summed,))
+    assert (
+        "Khối UBND cấp xã: cộng từ các tháng, thiếu UBND xã Hai ở tháng 8/2026; thiếu UBND xã Ba ở tháng 9/2026. "
+        "Ô của đơn vị đó để trống; tổng của khối gồm các tháng có số liệu."
+    ) in found
+    assert "6/6" not in found
+    many = tuple(("2026-08", f"UBND xã {number}") for number in range(15))
+    assert "thiếu UBND xã 11 ở tháng 8/2026 và 3 trường hợp khác" in notes(
+        totals=(dataclasses.replace(summed, missing_in=many),)
+    )
+    words = texts(opened(totals=(summed,))[QUALITY])
+    assert {"UBND xã Hai (tháng 8/2026)", "UBND xã Ba (tháng 9/2026)"} <= set(words)
+
+
+def test_namesakes_stand_apart_beside_the_portal() -> None:
+    rows = tuple(
+        dataclasses.replace(
+            compared("commune", "UBND xã Trùng Tên", measure, own, own, "agrees"), unit_id=unit_id
+        )
+        for measure in ("received", "results_digitized")
+        for unit_id, own in (("a", 1), ("b", 2))
+    )
+    sheet = opened(compared=rows)[COMPARISON]
+    found = [row[:4] for row in sheet.iter_rows(values_only=True) if row[1] == "UBND xã Trùng Tên"]
+    assert [(row[0], row[3]) for row in found] == [(1, 1), (None, 1), (2, 2), (None, 2)]
 
 
 def test_the_source_is_named_by_hash_and_time() -> None:

@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import openpyxl
 import pytest
+from support.commands import BOCHISO, bochiso, environment, running, sandbox, select
 
 from etl.settings import PROJECT_ROOT
 
 REAL = PROJECT_ROOT.parent / "shared" / "real"
-BOCHISO = [sys.executable, "-m", "etl.cli"]
-
 pytestmark = pytest.mark.slow
-
-
-def environment(home: Path, **settings: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("BOCHISO_", "AIRFLOW"))}
-    mine = {"BOCHISO_HOME": str(home), "BOCHISO_PORTAL_PAUSE_SECONDS": "0", "COLUMNS": "200"}
-    return kept | mine | settings
-
-
-def bochiso(
-    home: Path, *words: str, timeout: float = 240, **settings: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*BOCHISO, *words],
-        env=environment(home, **settings),
-        cwd=home.parent,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-
-
-@contextmanager
-def sandbox(home: Path, *words: str) -> Iterator[str]:
-    """The sandbox as a command of its own; gives its address."""
-    process = subprocess.Popen(
-        [*BOCHISO, "sandbox", "--port", "0", *words],
-        env=environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        name, _, address = process.stdout.readline().strip().partition("=")
-        assert name == "BOCHISO_PORTAL_URL"
-        yield address
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
 
 
 def captures(name: str) -> str:
@@ -70,26 +24,6 @@ def captures(name: str) -> str:
     if not folder.is_dir():
         pytest.skip("the captured values of the real portal are not beside this checkout")
     return str(folder)
-
-
-def select(home: Path, query: str) -> list[dict[str, str]]:
-    done = bochiso(home, "sql", query)
-    assert done.returncode == 0, done.stderr
-    return list(csv.DictReader(io.StringIO(done.stdout)))
-
-
-def running(home: Path) -> list[str]:
-    """Command lines of processes that still belong to a home folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if str(home) in line:
-                found.append(line)
-    return found
 
 
 def test_the_first_month_end_to_end_on_real_captures(tmp_path: Path) -> None:
@@ -262,8 +196,18 @@ def test_the_demo_keeps_to_its_own_home_and_shows_where_things_are(tmp_path: Pat
     done = bochiso(home, "demo")
     assert done.returncode == 0, done.stderr
     book = home / "demo" / "deliverables" / "phu_tho" / "2026-08" / "phu-luc-bo-chi-so-2026-08.xlsx"
-    for part in (str(book), "index.html", "postgresql://127.0.0.1:"):
+    form = home / "demo" / "deliverables" / "phu_tho" / "2026-09" / "bieu-so-hoa-2026-09.xlsx"
+    for part in (str(book), str(form), "index.html", "postgresql://127.0.0.1:"):
         assert part in done.stdout
+    assert form.is_file()
+    answers = [line.split() for line in done.stdout.splitlines() if ".receipt.html" in line]
+    assert [line[0] for line in answers] == ["accepted", "accepted", "refused"]
+    assert all(Path(line[-1]).is_file() for line in answers)
+    read = "select period_id, basis, count(*) as units from mart.digitization group by 1, 2 order by 1"
+    assert [(row["period_id"], row["basis"]) for row in select(home / "demo", read)] == [
+        ("2026-08", "list"),
+        ("2026-09", "form"),
+    ]
     assert book.is_file()
     assert {entry.name for entry in home.iterdir()} == {"demo"}
     rows = select(
@@ -277,6 +221,16 @@ def test_the_demo_keeps_to_its_own_home_and_shows_where_things_are(tmp_path: Pat
     ) == [{"n": "34"}]
     hint = bochiso(home, "sql", "select * from mart.unit_scorecard")
     assert "demo" in hint.stderr
+
+    checksum = bochiso(home / "demo", "status", "--checksum").stdout
+    made = book.read_bytes(), form.read_bytes()
+    again = bochiso(home, "demo")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[2:] == done.stdout.splitlines()[2:], (
+        "the same paths; the first line has seconds"
+    )
+    assert bochiso(home / "demo", "status", "--checksum").stdout == checksum
+    assert (book.read_bytes(), form.read_bytes()) == made
 
 
 def test_up_shows_airflow_and_a_triggered_month_reaches_its_workbook(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import shutil
 import signal
 import socket
 import stat
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from support.airflow import UP, Start, call, family, free_port, living, read_unt
 from etl import airflow_launch
 from etl.airflow_environment import airflow_environment
 from etl.airflow_launch import DagRunRequest, migrate_airflow, run_dags, up
+from etl.airflow_processes import ProcessSet
 from etl.errors import EnvironmentUnfit, Transient
 from etl.settings import PROJECT_ROOT, Settings
 from etl.warehouse.embedded import AIRFLOW_DATABASE, OWNER, EmbeddedServer, ensure_running, stop_running
@@ -252,6 +255,45 @@ def test_reports_the_log_when_airflow_ends_without_a_result(
     with pytest.raises(EnvironmentUnfit, match="the disk is full"):
         run_dags(Settings(home=home), [DagRunRequest("chain")])  # type: ignore[call-arg]
     stop_running(home)
+
+
+# --- processes that run together ---------------------------------------------------------
+
+DEAF_ONCE = """
+import signal, time
+seen = []
+def hear(number, frame):
+    seen.append(number)
+    if len(seen) == 2: raise SystemExit
+signal.signal(signal.SIGTERM, hear)
+print("started", flush=True)
+while True: time.sleep(0.05)
+"""
+SERVES = """
+import pathlib, signal, sys, time
+def hear(number, frame):
+    pathlib.Path(sys.argv[1]).write_text(str(time.time()))
+    raise SystemExit
+signal.signal(signal.SIGTERM, hear)
+print("started", flush=True)
+while True: time.sleep(0.05)
+"""
+
+
+def test_who_serves_the_others_is_stopped_after_them_and_the_deaf_are_told_twice(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    commands = {
+        "server": [sys.executable, "-c", SERVES, str(told)],
+        "client": [sys.executable, "-c", DEAF_ONCE],
+    }
+    parts = ProcessSet(commands, os.environ, tmp_path)
+    logs = [tmp_path / f"{name}.log" for name in commands]
+    wait_for(lambda: all("started" in log.read_text() for log in logs))
+    began = time.time()
+    parts.stop(4.0, last=("server",))
+    assert began + 2 <= float(told.read_text()) < began + 4, "after the client, which heard the second call"
+    assert parts.ended() is not None
+    assert all(process.returncode == 0 for process in parts._processes.values()), "nobody was killed"
 
 
 # --- the whole set --------------------------------------------------------------------

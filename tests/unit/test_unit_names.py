@@ -401,8 +401,9 @@ def below(parent: str, *rows: tuple[str, str | None], **others: Any) -> Matched:
 )
 def test_the_heading_over_namesakes_tells_them_apart(parent: str, known: str) -> None:
     (row,) = below(parent, ("Phước Hưng", None)).rows.to_pylist()
-    names = {str(unit.unit_id): unit.name for unit in OLD}
-    assert names[row["unit_id"]] == known
+    (unit,) = [unit for unit in OLD if str(unit.unit_id) == row["unit_id"]]
+    assert unit.name == known
+    assert json.loads(row["attributes"]) == {"parent": unit.parent}
 
 
 @pytest.mark.parametrize(
@@ -426,6 +427,7 @@ def test_a_commune_of_another_district_is_refused(parent: str, name: str, told: 
 def test_where_no_parent_is_known_a_heading_decides_nothing() -> None:
     result = below("Huyện Lâm Thao", ("xã Lâm Thao", None), directory=NEW, province=PHU_THO)
     assert result.rows["unit_code"].to_pylist() == ["H44.106"]
+    assert result.rows["attributes"].to_pylist() == [None]  # nor is what nobody knows published
     assert result.rejected.num_rows == 0
     mixed = (*NEW, KnownUnit(portal_unit_id("b"), "commune", "UBND xã Lâm Thao", None, "UBND huyện B"))
     assert below("Huyện B", ("xã Lâm Thao", None), directory=mixed, province=PHU_THO).rows[

@@ -14,6 +14,7 @@ from etl.periods import CALENDAR, Period, window_of
 from etl.sources.digitization import MEASURES
 from etl.sources.tidy import REJECTED
 from etl.warehouse.engine import Warehouse
+from etl.warehouse.known import missing_inputs
 from etl.warehouse.publish import publish
 
 PROMISED = "province_code period_id unit_code unit_name block period_start period_end " + " ".join(MEASURES)
@@ -359,7 +360,124 @@ def test_a_unit_that_lacks_in_a_month_is_not_summed_as_zero(warehouse: Warehouse
         "tổng 2026-07, 2026-08",
     )
     assert one(warehouse, "received", "H99.100", "2026-Q3") == (300,)
-    assert totals(warehouse, "received, missing_units", "2026-Q3")["commune"] == (None, [named])
+    # The total adds what the months tell, and names what lacks.
+    found = totals(warehouse, "received, missing_units, complete, components_rate_pct", "2026-Q3")
+    assert found["commune"] == (500, [named], True, Decimal("80.00"))
+    assert found["ALL"] == (1100, [named], True, Decimal("80.00"))
+
+
+def test_units_that_lack_in_a_month_do_not_count_that_month_twice(warehouse: Warehouse) -> None:
+    publish_months(warehouse, MONTHS[:2])
+    told = {code: PLAIN for code in WHOLE if code.startswith("H99.0")} | {"H99.100": PLAIN}
+    lacking = ["UBND xã Hai", "UBND xã Ba"]
+    publish(warehouse, load(told, missing={"commune": lacking}, tolerated=True))
+    assert one(warehouse, "received", "H99.100", "2026-Q3") == (300,)
+    assert totals(warehouse, "received, missing_units", "2026-Q3")["commune"] == (500, sorted(lacking))
+
+
+def test_a_null_in_a_file_leaves_the_total_of_a_sum_null_though_the_unit_lacks_elsewhere(
+    warehouse: Warehouse,
+) -> None:
+    publish(warehouse, load(WHOLE | {"H99.101": d.changed(resolved=None)}, month("2026-07")))
+    publish(warehouse, load(window=month("2026-08")))
+    rest = {code: PLAIN for code in WHOLE if code != "H99.101"}
+    publish(warehouse, load(rest, missing={"commune": ["UBND xã Hai"]}, tolerated=True))
+    assert totals(warehouse, "resolved, received", "2026-Q3")["commune"] == (None, 500)
+
+
+# A land office from the first day of the quarter to 20/08/2026: there on the last days of July and August's windows.
+OFFICE = "H99.70"
+
+
+def list_office(warehouse: Warehouse, first: str, last: str) -> None:
+    """A land office between two days, as a list tells it: strictly by its dates."""
+    with warehouse.connect("owner") as connection:
+        connection.execute(
+            "INSERT INTO core.unit (unit_id, valid_from, valid_to, province_code, block, unit_code, name, name_key, "
+            "source) VALUES (%s, %s::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh', (%s::date + 1)::timestamp AT TIME ZONE "
+            "'Asia/Ho_Chi_Minh', 'H99', 'land_office', %s, 'Chi nhánh', 'chi nhánh', 'test list')",
+            (d.unit_id(OFFICE), first, last, OFFICE),
+        )
+
+
+def publish_with_office(warehouse: Warehouse, names: tuple[str, ...]) -> None:
+    """July to September; the office in the months named."""
+    for name in MONTHS:
+        told = WHOLE | ({OFFICE: PLAIN} if name in names else {})
+        publish(warehouse, load(told, month(name), blocks={OFFICE: "land_office"} if name in names else None))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "due"),
+    [
+        ("2026-01-01", "2026-08-20", MONTHS[:2]),  # ends inside the quarter
+        ("2026-01-01", "2026-07-14", MONTHS[:1]),  # on the last day of July's window: still due
+        ("2026-07-15", "2026-08-14", MONTHS[1:2]),  # comes and goes
+        ("2026-08-14", "2027-12-31", MONTHS[1:]),  # begins inside
+    ],
+)
+def test_a_block_is_summed_over_the_months_in_which_the_province_had_it(
+    warehouse: Warehouse, first: str, last: str, due: tuple[str, ...]
+) -> None:
+    list_office(warehouse, first, last)
+    publish_with_office(warehouse, due)
+    found = totals(warehouse, "received, units, complete, basis, missing_blocks", "2026-Q3")
+    assert found["land_office"] == (100 * len(due), 1, True, "sum", [])
+    assert found["ALL"] == (1200 + 100 * len(due), 5, True, "sum", [])
+    assert one(warehouse, "locator", OFFICE, "2026-Q3") == (f"tổng {', '.join(due)}",)
+    assert missing_inputs(warehouse, d.PROVINCE, QUARTER) == ()
+
+
+def test_a_block_that_ended_inside_a_quarter_lacks_where_a_due_month_was_not_told(
+    warehouse: Warehouse,
+) -> None:
+    list_office(warehouse, "2026-01-01", "2026-08-20")
+    publish_with_office(warehouse, MONTHS[:1])
+    assert totals(warehouse, "complete, missing_blocks, received", "2026-Q3")["ALL"] == (
+        False,
+        ["land_office"],
+        1200,
+    )
+    assert [
+        (item.block, item.month, item.told) for item in missing_inputs(warehouse, d.PROVINCE, QUARTER)
+    ] == [("land_office", "2026-08", False)]
+
+
+def test_a_block_of_one_month_of_which_nothing_was_told_is_named_with_that_month(
+    warehouse: Warehouse,
+) -> None:
+    list_office(warehouse, "2026-01-01", "2026-07-20")
+    publish_with_office(warehouse, ())
+    assert totals(warehouse, "complete, missing_blocks", "2026-Q3")["ALL"] == (False, ["land_office"])
+    assert [(item.block, item.month) for item in missing_inputs(warehouse, d.PROVINCE, QUARTER)] == [
+        ("land_office", "2026-07")
+    ]
+
+
+def test_a_quarters_own_file_tells_of_its_last_day(warehouse: Warehouse) -> None:
+    list_office(warehouse, "2026-01-01", "2026-08-20")
+    publish(warehouse, load(window=QUARTER))
+    assert totals(warehouse, "complete, missing_blocks", "2026-Q3")["ALL"] == (True, [])
+    assert missing_inputs(warehouse, d.PROVINCE, QUARTER) == ()
+
+
+def test_a_province_that_ended_is_summed_over_the_months_it_had(warehouse: Warehouse) -> None:
+    """Abolished on 30/06/2025: of the year 2025 the windows to June are due."""
+    with warehouse.connect("owner") as connection:
+        connection.execute(
+            "UPDATE core.unit SET valid_to = '2025-07-01 00:00+07', valid_from = '2020-01-01', source = 'test list' "
+            "WHERE province_code = 'H99'"
+        )
+    names = tuple(f"2025-{number:02d}" for number in range(1, 7))
+    publish_months(warehouse, names[:-1])
+    assert totals(warehouse, "received", "2025") == {}
+    assert {
+        item.month for item in missing_inputs(warehouse, d.PROVINCE, window_of(Period.parse("2025")))
+    } == {"2025-06"}
+    publish_months(warehouse, names[-1:])
+    assert totals(warehouse, "received, complete", "2025")["ALL"] == (2400, True)
+    assert totals(warehouse, "received, complete", "2025-H2") == {}
+    assert missing_inputs(warehouse, d.PROVINCE, window_of(Period.parse("2025"))) == ()
 
 
 def test_a_unit_that_was_not_expected_in_a_month_is_summed_over_its_own(warehouse: Warehouse) -> None:

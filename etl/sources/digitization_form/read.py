@@ -22,7 +22,7 @@ from etl.sources.digitization_form.layouts import Template
 from etl.sources.digitization_form.recognise import Recognised, SheetForm, recognise_form
 from etl.sources.digitization_form.refusals import cut, refused
 from etl.sources.digitization_form.rows import SheetReader, blocks_named
-from etl.sources.digitization_form.telling import told_figure, told_value
+from etl.sources.digitization_form.telling import told_code, told_figure, told_value
 from etl.sources.digitization_form.titles import (
     agreed_window,
     is_sample,
@@ -209,7 +209,8 @@ def _read_record(form: JsonForm, labels: Labels, collected: Collected, locator: 
     for key, column in form.keys.items():
         value = dotted(record, key)
         if column.role in words:
-            words[column.role] = None if is_blank(value) else told_value(value)
+            told = told_code if column.role == "unit_code" else told_value
+            words[column.role] = None if is_blank(value) else told(value)
         elif column.measure:
             name = column.measure
             if not has(record, key):

@@ -16,6 +16,7 @@ from etl.sources.digitization_form.headers import Header, HeaderCell, find_heade
 from etl.sources.digitization_form.igate import JsonForm, find_records
 from etl.sources.digitization_form.layouts import Column, ForeignForm, Template, load_foreign_forms
 from etl.sources.digitization_form.refusals import cut, refused
+from etl.sources.digitization_form.telling import told_header
 from etl.sources.digitization_form.titles import title_lines
 from etl.sources.digitization_form.words import lower
 
@@ -207,8 +208,9 @@ def _checked(hit: _Hit) -> list[str]:
         )
         notes.append(f"Thứ tự cột khác mẫu ({told}): số liệu được đọc theo tiêu đề cột.")
     for cell in form.unread:
+        told = told_header(cell.text, cell_name(cell.row, cell.column))
         notes.append(
-            f"Cột {column_letters(cell.column)} {told_header(cell.text, cell_name(cell.row, cell.column))} không có trong mẫu {template.layout}: không được đọc."
+            f"Cột {column_letters(cell.column)} {told} không có trong mẫu {template.layout}: không được đọc."
         )
     for column in hit.missing:
         if column.measure:
@@ -250,11 +252,12 @@ def _refuse_missing(hit: _Hit) -> None:
     ]
     if pairs:
         _, _, item, cell = max(pairs, key=lambda pair: pair[:2])
+        told = told_header(cell.text, cell_name(cell.row, cell.column))
         raise refused(
             "layout.unknown_header",
-            f"cell {cell_name(cell.row, cell.column)}: no layout knows this header; the closest "
+            f"cell {cell_name(cell.row, cell.column)}: no layout knows the header {told}; the closest "
             f"is '{item.label}' of {template.layout}",
-            f"Ô {grid.told(cell.row, cell.column)}: tiêu đề cột {told_header(cell.text, cell_name(cell.row, cell.column))} không có trong mẫu "
+            f"Ô {grid.told(cell.row, cell.column)}: tiêu đề cột {told} không có trong mẫu "
             f"{template.layout}; gần nhất là “{item.label}”.",
             f"if both mean the same, add the text to a layout of your own: in <home>/forms/<name>.yml write "
             f"`extends: {template.layout}`, a new edition, and under more_headers the text for column "
@@ -264,11 +267,11 @@ def _refuse_missing(hit: _Hit) -> None:
             grid.place(cell.row, cell.column),
         )
     if needed:
-        told = ", ".join(f"“{item.label}”" for item in needed)
+        lacking = ", ".join(f"“{item.label}”" for item in needed)
         raise refused(
             "layout.missing_column",
             f"the form lacks {', '.join(item.label for item in needed)} of {template.layout}",
-            f"Biểu thiếu cột {told} của mẫu {template.layout}.",
+            f"Biểu thiếu cột {lacking} của mẫu {template.layout}.",
             "hand in the form with all its columns",
             "Đề nghị bổ sung đủ các cột theo mẫu rồi gửi lại.",
             grid.place(form.header.last),

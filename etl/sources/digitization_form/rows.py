@@ -31,7 +31,7 @@ from etl.sources.digitization_form.layouts import Column, Template
 from etl.sources.digitization_form.outline import Outline, Row
 from etl.sources.digitization_form.recognise import SheetForm
 from etl.sources.digitization_form.refusals import cut, refused
-from etl.sources.digitization_form.telling import told_figure, told_value, told_verdict
+from etl.sources.digitization_form.telling import told_code, told_figure, told_value, told_verdict
 from etl.sources.digitization_form.totals import StatedTotal, settle_totals
 from etl.sources.digitization_form.words import plain
 
@@ -217,7 +217,7 @@ class SheetReader:
 
     def _unit(self, row: Row) -> None:
         figures, refusals = self._figures(row)
-        code = self._text(row, self.code)
+        code = None if (value := self._at(row, self.code)) is None else told_code(value)
         name: str | None = row.name or None
         if name is None:
             refusals.append(
@@ -361,14 +361,13 @@ class SheetReader:
         return Refusal(
             self.grid.place(row.index, at),
             column,
-            None if place is None else self.grid.at(row.index, at),
+            self._at(row, place),
             rule,
             f"Ô {cell_name(row.index, at)}{header}: {why_vi}",
         )
 
-    def _text(self, row: Row, place: int | None) -> str | None:
-        value = None if place is None else self.grid.at(row.index, place)
-        return None if value is None else told_value(value)
+    def _at(self, row: Row, place: int | None) -> Any:
+        return None if place is None else self.grid.at(row.index, place)
 
     def _attributes(self, row: Row, figures: Mapping[str, int | None]) -> dict[str, Any]:
         body: dict[str, Any] = {"parent": self.parent} if self.parent else {}
@@ -380,9 +379,9 @@ class SheetReader:
                     rates[column.rate.name] = stated
         if rates:
             body["stated_rates"] = rates
-        verdict = self._text(row, self.verdict)
+        verdict = None if (value := self._at(row, self.verdict)) is None else told_verdict(told_value(value))
         if verdict:
-            body["stated_verdict"] = told_verdict(verdict)
+            body["stated_verdict"] = verdict
             rate = computed_rate(figures, "results_digitized", ("results_digitized", "results_not_digitized"))
             if rate is not None and self.template.target_pct is not None:
                 met = rate >= self.template.target_pct

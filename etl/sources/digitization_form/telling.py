@@ -21,8 +21,14 @@ _TOO_LONG_FIGURE = re.compile(_NUMBER + "{9,}")
 # A day of another century is a birthday, not a slip of the one who filled in the form.
 _DAY = re.compile(r"\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}")
 _OF_THIS_CENTURY = re.compile(r"(?:\d{1,2}[/.\-]\d{1,2}[/.\-]20\d\d|20\d\d[/.\-]\d{1,2}[/.\-]\d{1,2})")
-_FIGURE_WORDS = frozenset("x không có hồ sơ hs chưa số liệu rõ true false".split())
-_VERDICT_WORDS = frozenset("đạt không chưa hoàn thành vượt mức chỉ tiêu kế hoạch tốt khá trung bình yếu kém x".split())
+# Whole phrases: "Hồ", "Thành" or "Bình" alone may be a name.
+_FIGURE_WORDS = frozenset(
+    ("", "x", "không", "không có", "không rõ", "chưa có", "hồ sơ", "hs", "không có hồ sơ", "không có số liệu",
+     "chưa có số liệu", "true", "false")
+)  # fmt: skip
+_VERDICT_WORDS = frozenset(
+    ("", "x", "đạt", "không đạt", "chưa đạt", "vượt", "hoàn thành", "không hoàn thành", "chưa hoàn thành")
+)
 _HEADER_DATA = re.compile(
     r"\d(?:[ .\-]?\d){6}|\b\d{1,2}[/.\-]\d{1,2}[/.\-]\d{4}\b|\b[A-Z]\d{2}(?:\.\d+)*-\d", re.IGNORECASE
 )
@@ -42,14 +48,19 @@ def masked(text: str) -> str:
     return _LONG_NUMBER.sub(lambda match: re.sub(r"\d", "9", match[0]), text)
 
 
+def told_code(value: object) -> str:
+    """A unit's code: points part its levels, so only nine digits side by side are a person's number."""
+    return re.sub(r"\d{9,}", lambda match: "9" * len(match[0]), cut(plain(value), _LONGEST_VALUE))
+
+
 def told_figure(value: object) -> str:
     """What stands where a figure should: short, of digits and the few words offices write there; else its shape."""
     text = plain(told_day(value) if isinstance(value, date) else value)
-    words = re.findall(r"[^\W\d_]+", lower(text))
+    words = " ".join(re.findall(r"[^\W\d_]+", lower(text)))
     is_day = _DAY.search(text) is not None
     tellable = (
         len(text) <= _LONGEST_FIGURE
-        and _FIGURE_WORDS.issuperset(words)
+        and words in _FIGURE_WORDS
         and not _TOO_LONG_FIGURE.search(text)
         and (not is_day or _OF_THIS_CENTURY.fullmatch(text) is not None)
     )
@@ -58,8 +69,8 @@ def told_figure(value: object) -> str:
 
 def told_verdict(text: str) -> str:
     """A stated verdict ("Đạt", "Không đạt") as it stands; of anything else the shape."""
-    words = re.findall(r"[^\W_]+", lower(text))
-    return text if _VERDICT_WORDS.issuperset(words) else shape(text)
+    words = " ".join(re.findall(r"[^\W_]+", lower(text)))
+    return text if words in _VERDICT_WORDS else shape(text)
 
 
 def told_header(text: str, place: str) -> str:

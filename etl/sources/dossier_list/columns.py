@@ -37,7 +37,9 @@ _PERSONAL_WORDS = re.compile(
 
 # What stands in a header's place but is a row's: a long number, a day, a dossier's code.
 _DATA = re.compile(
-    r"\d(?:[ .-]?\d){6}|\b\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})\b|\b\d{4}[/.-]\d{1,2}[/.-]\d{1,2}\b|\b[A-Z]\d{2}(?:\.\d+)*-\d",
+    r"\d(?:[ .-]?\d){6}"
+    r"|\b\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})\b|\b\d{4}[/.-]\d{1,2}[/.-]\d{1,2}\b"
+    r"|\b[A-Z]\d{2}(?:\.\d+)*-\d",
     re.IGNORECASE,
 )
 _UNNAMED = re.compile(r"cột [A-Z]+")

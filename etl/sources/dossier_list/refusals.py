@@ -38,7 +38,7 @@ _DATE = "|".join(
 _DAY = rf"^\s*(?:{_CLOCK}\s+)?(?:{_DATE})(?:[ T]{_CLOCK}(?:Z|[+-]\d{{2}}:?\d{{2}})?)?\s*$"
 # Any name has letters, and the shortest ("An", "Vy") two: of words only the known ones are shown.
 _SHORT = r"^(?:\d{1,2}(?:\.0)?|[xXvV✓✔☑])$"
-_WORDS = sorted({*STATUSES, *CHANNELS, *BOOLEANS} - {""})
+_WORDS = sorted(word for word in {*STATUSES, *CHANNELS, *BOOLEANS} if len(word) > 1)
 _WORDS_SHAPE = r"^[\p{Latin}\p{M}\d .,()_-]{1,60}$"
 _LONGEST_SHOWN = 40
 
@@ -63,7 +63,9 @@ def shown(field: str, text: pl.Expr) -> pl.Expr:
         known = folded(text).is_in(_WORDS) & text.str.contains(_WORDS_SHAPE)
         allowed = text.str.contains(_SHORT) | known
     shape = (
-        without_controls(text.str.slice(0, _LONGEST_SHOWN)).str.replace_all(r"[\p{L}\p{M}]", "x").str.replace_all(r"\p{N}", "9")
+        without_controls(text.str.slice(0, _LONGEST_SHOWN))
+        .str.replace_all(r"[\p{L}\p{M}]", "x")
+        .str.replace_all(r"\p{N}", "9")
     )
     return pl.when(allowed).then(text).otherwise(shape)
 
