@@ -14,8 +14,8 @@ DOC = """
 ### A file someone dropped → warehouse, with a receipt
 
 **await_files** waits in the triggerer until a file has settled in the inbox. Each file then goes through
-**receive** (guard, archive, recognise by content, read in a limited process) → **validate** (units, Great
-Expectations) → **publish** (one transaction) → **answer**: the file is moved to `accepted/` or `refused/`, the
+**receive** (guard, recognise by content, read in a limited process) → **validate** (units, Great Expectations,
+archive) → **publish** (one transaction) → **answer**: the file is moved to `accepted/` or `refused/`, the
 receipt (Vietnamese, HTML and JSON) stands beside it.
 
 A refused file fails its own tasks and no other's; its receipt says what to mend. The run that ends is followed

@@ -154,6 +154,9 @@ class Archive:
     def _make(self) -> None:
         """The archive's own folder, for its owner only: handed-in lists hold personal data."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = self.folder.stat()
+        if facts.st_mode & 0o077 and facts.st_uid == os.geteuid():  # made before lists were kept
+            self.folder.chmod(0o700)
 
     def _tombstone(self, digest: str) -> Path:
         return self.object_path(digest).with_suffix(".expired")
@@ -165,6 +168,7 @@ class Archive:
         (then nothing is written). "Like it" means the same request and the same judgement:
         a refused or unfinished reading in between does not make old bytes new.
         """
+        self._make()
         latest = self.latest(capture)
         if latest is not None and latest.sha256 == capture.sha256:
             self.recorded.append(latest)

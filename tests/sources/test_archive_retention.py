@@ -82,3 +82,10 @@ def test_the_archive_is_made_for_its_owner_only(tmp_path: Path) -> None:
     archive = Archive(tmp_path / "home" / "archive")
     keep(archive, tmp_path, b"list", OLD)
     assert archive.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_archive_that_others_could_read_is_closed(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive")
+    archive.folder.mkdir(mode=0o755)
+    keep(archive, tmp_path, b"list", OLD)
+    assert archive.folder.stat().st_mode & 0o777 == 0o700

@@ -186,7 +186,7 @@ def _read_again(
 
 
 def folded(texts: pl.Expr) -> pl.Expr:
-    """Lower case, without marks, letters and digits only; a cell's check mark stays, and so does U+FFFD: it was no letter."""
+    """Lower case, no marks, letters and digits only; a cell's check mark stays, and U+FFFD, which was no letter."""
     plain = texts.str.to_lowercase().str.normalize("NFD").str.replace_all("đ", "d", literal=True)
     return plain.str.replace_all(r"\.0$|[^a-z0-9✓✔☑\ufffd]", "")
 
