@@ -10,7 +10,7 @@ import pytest
 from digitization_loads import PROVINCE, SEPTEMBER, month, rows
 
 from etl.archive import Capture
-from etl.errors import WarehouseRefused, WarehouseUnavailable
+from etl.errors import WarehouseRefused
 from etl.periods import Window
 from etl.warehouse.checksum import warehouse_checksum
 from etl.warehouse.comparisons import comparison_id, publish_comparison
@@ -137,9 +137,9 @@ def test_other_results_of_the_same_files_are_refused(warehouse: Warehouse) -> No
 
 def test_a_finding_told_twice_leaves_nothing(warehouse: Warehouse) -> None:
     before = warehouse_checksum(warehouse)
-    with pytest.raises(WarehouseUnavailable, match="rolled back"):
+    with pytest.raises(WarehouseRefused, match="rolled back"):
         compare(warehouse, (*FOUND, FOUND[0]))
-    with pytest.raises(WarehouseUnavailable, match="rolled back"):
+    with pytest.raises(WarehouseRefused, match="rolled back"):
         compare(warehouse, agreeing=11)
     assert warehouse_checksum(warehouse) == before
     assert rows(warehouse, "SELECT count(*) FROM ops.capture") == [(0,)]

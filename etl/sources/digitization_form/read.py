@@ -32,7 +32,7 @@ from etl.sources.digitization_form.titles import (
 from etl.sources.tidy import REJECTED, table_of
 
 # Raise it whenever the same bytes would give other rows: it is part of the snapshot's id.
-READER = "digitization_form/2"
+READER = "digitization_form/3"
 
 
 def read_form(

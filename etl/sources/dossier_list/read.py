@@ -32,7 +32,7 @@ from etl.sources.dossier_list.windows import settle_window
 from etl.validate.rows import RowJudge, load_row_rules
 
 # Raise it whenever the same bytes would give other figures: it is part of the snapshot's id.
-READER = "dossier_list/1"
+READER = "dossier_list/2"
 COPY, DAILY = "dossiers.parquet", "daily.parquet"
 
 # The province in a code's beginning: "H44.100-…", "000.00.01.H44-…".
