@@ -12,11 +12,10 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.table import Table
 
 from etl import __version__
 from etl.errors import BochisoError, UnknownName
-from etl.periods import ADMINISTRATIVE, CALENDAR, VIETNAM, Period, reports_of_year
+from etl.periods import ADMINISTRATIVE, CALENDAR, VIETNAM, Period
 from etl.reference.provinces import Province
 from etl.settings import Settings, get_settings
 
@@ -93,12 +92,26 @@ def run_monthly(period: PeriodOption, province: ProvinceOption = None, portal: P
 
     Example: `bochiso run monthly --province phu_tho --period 2026-08`
     """
-    from etl.cli_run import run_jobs
+    _run_report("month", "2026-08", period, province, portal)
 
-    settings = _settings(portal)
-    if Period.parse(period).kind != "month":
-        raise UnknownName(f"{period} is not a month", "name a month such as 2026-08")
-    run_jobs(settings, province or settings.province, [period], report=True, err=err, out=out)
+
+@run_app.command("quarterly")
+def run_quarterly(period: PeriodOption, province: ProvinceOption = None, portal: PortalOption = None) -> None:
+    """Read the portal for a quarter and make the quarter's appendix workbook.
+
+    A quarter that still runs is marked as provisional. Example: `bochiso run quarterly --province phu_tho
+    --period 2026-Q3`
+    """
+    _run_report("quarter", "2026-Q3", period, province, portal)
+
+
+@run_app.command("annual")
+def run_annual(period: PeriodOption, province: ProvinceOption = None, portal: PortalOption = None) -> None:
+    """Read the portal for a year and make the year's appendix workbook.
+
+    A year that still runs is marked as provisional. Example: `bochiso run annual --province phu_tho --period 2026`
+    """
+    _run_report("year", "2026", period, province, portal)
 
 
 @run_app.command("ingest")
@@ -281,24 +294,19 @@ def sandbox(
 @app.command()
 def periods(
     year: Annotated[int | None, typer.Option(help="calendar year; default: the current one")] = None,
+    province: Annotated[
+        str | None,
+        typer.Option("--province", "-P", help="only what this province owes; default: any province"),
+    ] = None,
 ) -> None:
-    """The reports owed in a year: windows, the portal's period beside them, target day and due instant."""
-    from etl.reference.calendar import load_calendar_overrides
+    """What a year owes: reports with their windows, target day, due instant and runs; and the duties they are made of.
 
-    table = Table(title=None, box=None, pad_edge=False)
-    for heading in ("report", "digitization window", "portal period", "target day", "due", "note"):
-        table.add_column(heading, no_wrap=True)
-    year = year or datetime.now(VIETNAM).year
-    for owed in reports_of_year(Period("year", year).year, load_calendar_overrides()):
-        table.add_row(
-            owed.period.id,
-            f"{owed.window_first:%Y-%m-%d} to {owed.window_last:%Y-%m-%d}",
-            owed.portal_period.id,
-            f"{owed.target_day:%a %Y-%m-%d}",
-            f"{owed.due_at:%Y-%m-%d %H:%M:%S}",
-            "preliminary on the target day, final after the window" if owed.preliminary else "",
-        )
-    Console(highlight=False, width=160).print(table)
+    Example: `bochiso periods --year 2025 --province ba_ria_vung_tau`
+    """
+    from etl.cli_periods import show_periods
+
+    console = Console(highlight=False, width=160)
+    show_periods(get_settings(), year or datetime.now(VIETNAM).year, province, console)
 
 
 @app.command()
@@ -329,6 +337,15 @@ def sql(query: Annotated[str, typer.Argument(help="one SELECT over the views of 
 def version() -> None:
     """The version of the program."""
     out.print(f"bochiso {__version__}")
+
+
+def _run_report(kind: str, example: str, period: str, province: str | None, portal: str | None) -> None:
+    from etl.cli_run import run_jobs
+
+    settings = _settings(portal)
+    if Period.parse(period).kind != kind:
+        raise UnknownName(f"{period} is not a {kind}", f"name a {kind} such as {example}")
+    run_jobs(settings, province or settings.province, [period], report=True, err=err, out=out)
 
 
 def _settings(portal: str | None) -> Settings:

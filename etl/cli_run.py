@@ -19,9 +19,13 @@ from etl.stages import named_province
 TASKS = {
     "ingest_national_portal": 8,
     "monthly_report": 2,
+    "quarterly_report": 2,
+    "annual_report": 2,
     "ingest_inbox": 5,
     "provincial_digitization": 2,
 }
+# The DAG that makes the deliverables of a kind of period.
+REPORTS = {"month": "monthly_report", "quarter": "quarterly_report", "year": "annual_report"}
 # The inbox is looked into once: nobody is there to wait for the next file.
 INBOX_ONCE = DagRunRequest("ingest_inbox", {"wait": False})
 
@@ -69,7 +73,7 @@ def run_jobs(
     conf = [{"province": identity.slug, "period": period.id} for period in periods]
     requests = [DagRunRequest("ingest_national_portal", item) for item in conf]
     if report:
-        requests.append(DagRunRequest("monthly_report", conf[-1]))
+        requests.append(DagRunRequest(REPORTS[periods[-1].kind], conf[-1]))
     results = _watched(settings, requests, err)
     if report and not results[-1].ok and _published(results[len(periods) - 1]):
         # The province is published; only the national page failed. The report does not need it.

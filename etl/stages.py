@@ -282,13 +282,6 @@ def _handed_over(bundle: Bundle, settings: Settings) -> str:
     return str(bundle.save(settings.work_dir).relative_to(settings.work_dir))
 
 
-def monthly_targets(
-    settings: Settings, params: Mapping[str, Any], events: Sequence[Mapping[str, Any]], clock: Clock
-) -> list[dict[str, str]]:
-    """The months a run of the monthly report is about: ``report_targets`` of kind month."""
-    return report_targets("month", params, events)
-
-
 def report_targets(
     kind: str, params: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, str]]:

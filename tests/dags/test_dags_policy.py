@@ -17,12 +17,15 @@ from etl.settings import PROJECT_ROOT
 
 DAGS = PROJECT_ROOT / "dags"
 EXPECTED = {
+    "annual_report",
     "housekeeping",
     "ingest_inbox",
     "ingest_national_portal",
     "monthly_report",
     "provincial_digitization",
+    "quarterly_report",
 }
+REPORTS = ("monthly_report", "quarterly_report", "annual_report")
 HEAVY = {
     "pandas",
     "numpy",
@@ -131,10 +134,13 @@ def test_the_stages_follow_each_other(bag: dict[str, Any]) -> None:
     assert set(tasks) == set(order)
 
 
-def test_the_report_is_started_by_the_snapshot_that_publishing_emits(bag: dict[str, Any]) -> None:
+def test_every_report_is_started_by_the_snapshot_that_publishing_emits(bag: dict[str, Any]) -> None:
     assert bag["dags"]["ingest_national_portal"]["tasks"]["publish"]["outlets"] == ["province_snapshot"]
-    assert "Asset" in bag["dags"]["monthly_report"]["schedule"]
-    assert bag["dags"]["monthly_report"]["tasks"]["appendix"]["outlets"] == ["appendix_workbook"]
+    for report in REPORTS:
+        assert "Asset" in bag["dags"][report]["schedule"]
+        assert bag["dags"][report]["params"] == ["period", "province"]
+        assert bag["dags"][report]["tasks"]["appendix"]["outlets"] == ["appendix_workbook"]
+        assert bag["dags"][report]["tasks"]["appendix"]["upstream"] == ["targets"]
 
 
 def test_a_file_goes_from_the_inbox_to_its_receipt_whatever_happens(bag: dict[str, Any]) -> None:
@@ -173,9 +179,11 @@ def test_parsing_the_dags_loads_nothing_heavy(bag: dict[str, Any]) -> None:
 
 
 def test_the_progress_bar_knows_how_many_tasks_there_are(bag: dict[str, Any]) -> None:
+    from etl.cli_run import REPORTS as REPORT_DAGS
     from etl.cli_run import TASKS
 
-    assert TASKS
+    assert sorted(REPORT_DAGS.values()) == sorted(REPORTS)
+    assert TASKS.keys() >= set(REPORTS)
     assert {dag_id: len(bag["dags"][dag_id]["tasks"]) for dag_id in TASKS} == TASKS
 
 

@@ -183,11 +183,13 @@ def test_sql_is_read_only_one_statement_and_csv(tmp_path: Path) -> None:
 
 def test_periods_lists_the_seventeen_reports_of_a_year(tmp_path: Path) -> None:
     done = bochiso(tmp_path / "home", "periods", "--year", "2026")
-    lines = done.stdout.strip().splitlines()
-    assert len(lines) == 1 + 12 + 4 + 1
-    [february] = [line for line in lines if line.startswith("2026-02")]
+    lines, _, duties = done.stdout.strip().partition("\n\n")
+    assert len(lines.splitlines()) == 1 + 12 + 4 + 1
+    [february] = [line for line in lines.splitlines() if line.startswith("2026-02")]
     assert "Fri 2026-02-13" in february
+    assert "D1 D2 D3 D4" in february
     assert "preliminary" in february
+    assert [line[:2] for line in duties.splitlines() if line[:1] == "D"] == ["D1", "D2", "D3", "D4"]
     assert not (tmp_path / "home").exists()
 
 
