@@ -54,7 +54,7 @@ for dag_id, dag in bag.dags.items():
             task.task_id: {
                 "owner": task.owner, "retries": task.retries, "pool": task.pool,
                 "upstream": sorted(task.upstream_task_ids),
-                "outlets": [asset.name for asset in task.outlets], "rule": str(task.trigger_rule),
+                "outlets": [asset.name for asset in task.outlets], "rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
             }
             for task in dag.tasks
         },
