@@ -17,6 +17,7 @@ from etl.cli_run import (
     run_in_order,
     workbook_path,
 )
+from etl.inbox.folder import ACCEPTED, REFUSED
 from etl.periods import ADMINISTRATIVE, CALENDAR, Period, window_of
 from etl.reference.provinces import Province
 from etl.sandbox import SamplePortal, SandboxServer
@@ -61,8 +62,8 @@ def run_demo(settings: Settings, err: Console, out: Console) -> None:
         )
         warehouse = ready_warehouse(mine)
         province = named_province(mine, _PROVINCE)
-        earlier = receipt_times(mine)
         _drop(mine.inbox_dir, province)
+        earlier = receipt_times(mine)
         run_in_order(mine, _runs(), err)
     month = Period.parse(_MONTHS[-1])
     out.print(f"\nDone in {time.monotonic() - started:.0f} s, with invented figures for {province.name}:\n")
@@ -92,15 +93,17 @@ def _runs() -> list[DagRunRequest]:
 
 
 def _drop(inbox: Path, province: Province) -> None:
-    """What offices hand in: a form, a dossier list with faults, and a form of another kind by mistake."""
-    write_form(inbox / f"bieu-so-hoa-{_FORM.period.id}.xlsx", province, _FORM)
-    write_form(
-        inbox / f"bieu-06-vpcp-gui-nham-{_FORM.period.id}.xlsx", province, _FORM, drift=Drift.FORM_06_VPCP
-    )
-    write_dossier_list(
-        inbox / f"danh-sach-ho-so-{_LIST.period.id}.csv",
-        province,
-        _LIST,
-        faults=_FAULTS,
-        encoding="utf-8-sig",
-    )
+    """What offices hand in: a form, a dossier list with faults, and a form of another kind by mistake.
+
+    The copies and receipts of an earlier demonstration go: the inbox keeps every answer beside the last one.
+    """
+    form = f"bieu-so-hoa-{_FORM.period.id}"
+    foreign = f"bieu-06-vpcp-gui-nham-{_FORM.period.id}"
+    dossiers = f"danh-sach-ho-so-{_LIST.period.id}"
+    for stem in (form, foreign, dossiers):
+        for verdict in (ACCEPTED, REFUSED):
+            for path in (inbox / verdict).glob(f"{stem}.*"):
+                path.unlink()
+    write_form(inbox / f"{form}.xlsx", province, _FORM)
+    write_form(inbox / f"{foreign}.xlsx", province, _FORM, drift=Drift.FORM_06_VPCP)
+    write_dossier_list(inbox / f"{dossiers}.csv", province, _LIST, faults=_FAULTS, encoding="utf-8-sig")

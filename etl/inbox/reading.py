@@ -87,6 +87,7 @@ def recognise_and_read(argument: Mapping[str, Any]) -> dict[str, Any]:
             window=window,
             calendar=argument["calendar"],
             out=out,
+            provinces_dir=Path(argument["provinces_dir"]),
         )
     elif recognise_form(path, inspected, templates) is not None:
         reading = read_form(

@@ -18,7 +18,7 @@ import pytest
 from support.readings import edit_unit, later, load_of, national_bundle, province_bundle
 
 from etl.archive import Archive
-from etl.errors import WarehouseRefused, WarehouseUnavailable
+from etl.errors import WarehouseRefused
 from etl.settings import PROJECT_ROOT
 from etl.sources.bundle import Bundle
 from etl.warehouse.checksum import warehouse_checksum
@@ -151,7 +151,7 @@ def test_a_failing_load_leaves_nothing(warehouse: Warehouse, archive: Archive) -
     before = warehouse_checksum(warehouse)
     facts = load.indicator_score  # one row twice, another not at all: the key notices
     doubled = pa.concat_tables([facts.slice(1), facts.slice(1, 1)])
-    with pytest.raises(WarehouseUnavailable, match="rolled back"):
+    with pytest.raises(WarehouseRefused, match="rolled back"):
         publish(warehouse, replace(load, indicator_score=doubled))
     assert warehouse_checksum(warehouse) == before
     assert publish(warehouse, load).new
