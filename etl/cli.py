@@ -71,10 +71,10 @@ CalendarOption = Annotated[
 
 @app.command()
 def demo() -> None:
-    """Run the main job once on invented figures: portal, archive, checks, warehouse, workbook.
+    """Run the main jobs once on invented figures: portal and inbox, checks, warehouse, workbook, form, receipts.
 
-    Starts a sandbox portal and an embedded PostgreSQL, runs the real DAGs in process for
-    two months of one province, and prints where everything is. It keeps to a home folder of
+    Starts a sandbox portal and an embedded PostgreSQL, drops sample files into an inbox, runs the real
+    DAGs in process for two months of one province, and prints where everything is. It keeps to a home folder of
     its own (`<home>/demo`), so that invented figures never stand beside real ones.
     """
     from etl.cli_demo import run_demo
@@ -261,7 +261,8 @@ def sandbox(
 ) -> None:
     """Serve the portal's current API on 127.0.0.1, with invented figures or from captures.
 
-    Runs until Ctrl-C. Point the program at it with `--portal` or `BOCHISO_PORTAL_URL`.
+    Runs until Ctrl-C. Point the program at it with `--portal` or `BOCHISO_PORTAL_URL`. With
+    `--write-samples FOLDER` it writes files to try `bochiso check` and `bochiso ingest` with, and ends.
     """
     if write_samples is not None:
         from etl.sandbox.sample_files import write_samples as write_files
