@@ -19,7 +19,7 @@ demo: setup ## the main job: sandbox portal, ingest, warehouse, a month's delive
 	@.venv/bin/bochiso demo
 
 test: setup ## every test, the slow ones included (PYTEST_ARGS="-k name" for some)
-	@.venv/bin/python -m pytest $(PYTEST_ARGS)
+	@.ci/test $(PYTEST_ARGS)
 
 lint: setup ## style, formatting and types
 	@.venv/bin/ruff check .

@@ -162,13 +162,14 @@ def _print(
             (
                 name,
                 outcome.shown("read"),
+                outcome.shown("publish") if "publish" in outcome.seconds else "",
                 times(outcome.median("read"), outcomes[base].median("read")),
                 outcome.shown("process"),
                 megabytes(outcome.peak_mb),
             )
             for name, outcome in outcomes.items()
         ]
-        contest.table(title, ("", "read", f"÷ {base}", "whole process", "peak"), lines)
+        contest.table(title, ("", "read", "publish", f"read ÷ {base}", "whole process", "peak"), lines)
     goals = (
         ("pandas ÷ product", ratios["pandas_to_product"], LEAST_PANDAS),
         ("product ÷ bare polars", ratios["product_to_bare_polars"], -MOST_BARE),
