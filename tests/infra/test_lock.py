@@ -100,7 +100,7 @@ def test_the_build_files_hold_no_address_of_an_index() -> None:
         *sorted((PROJECT_ROOT / ".ci").iterdir()),
         PROJECT_ROOT / "pyproject.toml",
     ]
-    assert len(files) == 4
+    assert len(files) == 5
     for file in files:
         assert "://" not in file.read_text(encoding="utf-8"), file
 

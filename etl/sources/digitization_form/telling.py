@@ -38,9 +38,12 @@ def told_value(value: object) -> str:
     """A cell as text: dates by day, whole floats without a point, long text cut, long numbers masked."""
     if isinstance(value, datetime | date):
         return value.strftime("%d/%m/%Y")
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return masked(str(int(value)))
-    return masked(cut(plain(value), _LONGEST_VALUE))
+    return masked(cut(plain(_whole(value)), _LONGEST_VALUE))
+
+
+def _whole(value: object) -> object:
+    """A whole number without the point that spreadsheets keep it with (-3.0 is -3)."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
 
 
 def masked(text: str) -> str:
@@ -55,7 +58,7 @@ def told_code(value: object) -> str:
 
 def told_figure(value: object) -> str:
     """What stands where a figure should: short, of digits and the few words offices write there; else its shape."""
-    text = plain(told_day(value) if isinstance(value, date) else value)
+    text = plain(told_day(value) if isinstance(value, date) else _whole(value))
     words = " ".join(re.findall(r"[^\W\d_]+", lower(text)))
     is_day = _DAY.search(text) is not None
     tellable = (
