@@ -59,6 +59,8 @@ def use(home: Path, *prefix: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(PROJECT_ROOT)},
+        # A runner started in the background ignores Ctrl-C, and whatever it starts would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     return process
 
