@@ -101,6 +101,9 @@ class Duty(_Data):
     target: TargetRule
     due: DueRule
     run_at: Annotated[time, BeforeValidator(_quoted)]
+    go_ahead_at: Annotated[time, BeforeValidator(_quoted)]
+    read_from_day: int = Field(ge=1, le=15, strict=True)
+    release_set: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
     sign_off: bool
     go_ahead_incomplete: bool
     legal_basis: tuple[str, ...] = Field(min_length=1)
@@ -116,8 +119,8 @@ class Duty(_Data):
             raise ValueError("a source is named twice among the inputs")
         if not any(rule.required for rule in self.inputs):
             raise ValueError("at least one input must be required")
-        if self.run_at.tzinfo is not None:
-            raise ValueError("run_at is an hour in Vietnam: write it without a zone")
+        if self.run_at.tzinfo is not None or self.go_ahead_at.tzinfo is not None:
+            raise ValueError("run_at and go_ahead_at are hours in Vietnam: write them without a zone")
         return self
 
     def owed_for(self, kind: str) -> bool:
@@ -127,6 +130,17 @@ class Duty(_Data):
 
 class _File(_Data):
     duties: tuple[Duty, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _sets_agree(self) -> _File:
+        """What leaves together has the same kinds, hours, days and signature."""
+        for name in {duty.release_set for duty in self.duties}:
+            together = [duty for duty in self.duties if duty.release_set == name]
+            for key in ("kinds", "target", "due", "run_at", "go_ahead_at", "sign_off"):
+                if any(getattr(duty, key) != getattr(together[0], key) for duty in together):
+                    ids = ", ".join(duty.id for duty in together)
+                    raise ValueError(f"{ids} are released together ({name}): let {key} be the same for them")
+        return self
 
 
 def duties_file(home: Path) -> Path:
@@ -190,7 +204,8 @@ class DutyDue:
     ``window`` bounds the report's days (15th to 14th); ``portal_period`` is the portal's
     period it is read beside (None where the duty needs nothing of the portal); ``cut_off`` is
     the first instant after the window. ``preliminary_at`` is set where the target day comes
-    before the window has closed; the final run follows right after the cut-off. All instants
+    before the window has closed; the final run follows right after the cut-off. Inputs are waited
+    for until ``go_ahead_at``; the portal is read from the day ``read_from`` on. All instants
     are aware, in Vietnam's zone. ``before_series``: the window begins before the province's
     own series (``valid_from``), so a merged province needs figures of its predecessors.
     """
@@ -206,7 +221,15 @@ class DutyDue:
     due_at: datetime
     preliminary_at: datetime | None
     final_at: datetime
+    go_ahead_at: datetime
+    read_from: date
     before_series: bool = False
+
+    @property
+    def preliminary_go_ahead_at(self) -> datetime:
+        """How long the preliminary run waits for what lacks."""
+        at = datetime.combine(self.target_day, self.duty.go_ahead_at, VIETNAM)
+        return max(at, self.preliminary_at) if self.preliminary_at is not None else at
 
 
 def owed(
@@ -257,6 +280,11 @@ def _due(
         due_at=report.due_at,
         preliminary_at=_run(duty, report.target_day) if report.preliminary else None,
         final_at=_run(duty, report.window_last + timedelta(days=1)),
+        go_ahead_at=max(
+            datetime.combine(report.target_day, duty.go_ahead_at, VIETNAM),
+            _run(duty, report.window_last + timedelta(days=1)),
+        ),
+        read_from=date(period.year, period.last_month, duty.read_from_day),
         before_series=province is not None and report.window_first < province.valid_from,
     )
 

@@ -110,6 +110,12 @@ class Period:
             return Period(self.kind, self.year, self.number - 1)
         return Period(self.kind, self.year - 1, 12 // _SPAN[self.kind])
 
+    def next(self) -> Period:
+        """The next period of the same kind."""
+        if self.number < 12 // _SPAN[self.kind]:
+            return Period(self.kind, self.year, self.number + 1)
+        return Period(self.kind, self.year + 1, 1)
+
     def months(self) -> list[Period]:
         return [Period("month", self.year, m) for m in range(self.first_month, self.last_month + 1)]
 

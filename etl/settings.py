@@ -72,6 +72,10 @@ class Settings(BaseSettings):
         None, description="Folder for finished documents; default: deliverables under home."
     )
     province: str = Field("phu_tho", description="Province used when none is named.")
+    report_provinces: str = Field(
+        "",
+        description="Provinces whose duties are kept, slugs apart by commas; default: the province.",
+    )
     airflow_port: int = Field(8080, ge=1, le=65535, description="Port of Airflow's pages on 127.0.0.1.")
 
     @field_validator("home", "inbox", "deliverables")
@@ -108,6 +112,32 @@ class Settings(BaseSettings):
     @property
     def deliverables_dir(self) -> Path:
         return self.deliverables or self.home / "deliverables"
+
+    @property
+    def drafts_dir(self) -> Path:
+        """Where documents wait for a signature: nothing in the deliverables folder is unapproved."""
+        return self.home / "drafts"
+
+    @property
+    def alerts_file(self) -> Path:
+        """Through which channels people are told; absent: the log file alone."""
+        return self.home / "alerts.yml"
+
+    @property
+    def targets_file(self) -> Path:
+        """Where releases are sent; absent: nowhere."""
+        return self.home / "targets.yml"
+
+    @property
+    def letter_dir(self) -> Path:
+        """Where an office puts its own letter template and recommendations."""
+        return self.home / "letter"
+
+    @property
+    def own_provinces(self) -> tuple[str, ...]:
+        """Slugs or codes of the provinces whose duties this installation keeps."""
+        named = tuple(name.strip() for name in self.report_provinces.split(",") if name.strip())
+        return named or (self.province,)
 
     @property
     def portal_base(self) -> str:

@@ -224,9 +224,9 @@ def _quality(mart: _Mart) -> tuple[QualityRow, ...]:
             subject=row["subject"] or "",
             severity=row["severity"],
             state=row["state"],
-            observed=_number_or_text(row["observed"]),
+            observed=number_or_text(row["observed"]),
             # "2026" is a period here, not a number
-            expected=row["expected"] if row["kind"] in LOOKS_BACK else _number_or_text(row["expected"]),
+            expected=row["expected"] if row["kind"] in LOOKS_BACK else number_or_text(row["expected"]),
             detail=row["detail_vi"] or "",
         )
         for row in mart.rows(
@@ -244,8 +244,8 @@ def _restatements(mart: _Mart) -> tuple[Restatement, ...]:
             unit_name=row["unit_name"],
             indicator_code=row["indicator_code"],
             field=row["field"],
-            old_value=_number_or_text(row["old_value"]),
-            new_value=_number_or_text(row["new_value"]),
+            old_value=number_or_text(row["old_value"]),
+            new_value=number_or_text(row["new_value"]),
             old_captured_at=row["old_captured_at"],
             new_captured_at=row["new_captured_at"],
         )
@@ -296,7 +296,7 @@ def _whole(value: object) -> int | None:
     return None if value is None else int(str(value))
 
 
-def _number_or_text(value: object) -> Decimal | str | None:
+def number_or_text(value: object) -> Decimal | str | None:
     """A figure where the view gives one (as number or as text), else the text itself."""
     if value is None:
         return None

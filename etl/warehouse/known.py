@@ -59,6 +59,23 @@ def previous_scores(
     )
 
 
+def last_read_whole(warehouse: Warehouse, province_code: str, period_id: str) -> datetime | None:
+    """When the portal was last seen to say all of a whole reading of a period; None where none is there.
+
+    A portal that answers with the same bytes makes no new snapshot: its captures were checked, which counts.
+    """
+    with warehouse.connect() as connection:
+        row = connection.execute(
+            "SELECT max(seen) FROM (SELECT min(greatest(c.captured_at, k.last_checked_at)) AS seen FROM core.snapshot s"
+            " JOIN core.snapshot_capture sc USING (snapshot_id) JOIN ops.capture c USING (capture_id)"
+            " LEFT JOIN ops.capture_check k USING (capture_id)"
+            " WHERE s.source = 'national_portal' AND s.province_code = %s AND s.period_id = %s AND s.complete"
+            " AND sc.group_code <> 'MANIFEST' GROUP BY s.snapshot_id) readings",
+            (province_code, period_id),
+        ).fetchone()
+    return row[0] if row else None
+
+
 def require_complete(warehouse: Warehouse, province_code: str, period_id: str) -> None:
     """Raise ReportNotReady unless a complete snapshot speaks for the province and period."""
     with warehouse.connect() as connection:

@@ -87,7 +87,8 @@ def publish(warehouse: Warehouse, load: Load) -> Published:
                 _indicators(cursor, load.unit, load.indicator_score)
             if load.digitization is not None:
                 _digitization(cursor, load.digitization)
-            run(cursor, "60_rejected.sql", "61_validation_results.sql", "70_publication.sql")
+            run(cursor, "60_rejected.sql", "61_validation_results.sql")
+            run(cursor, "69_publication_lock.sql", "70_publication.sql")
             result = _outcome(cursor)
             connection.commit()
             return result

@@ -9,7 +9,7 @@ FROM (
     SELECT DISTINCT ON (s.province_code, s.period_id, s.period_start, s.period_end, b.block, s.source)
            s.province_code, s.period_id, s.period_start, s.period_end, b.block, s.source, s.snapshot_id,
            b.units, b.expected_units, b.complete, b.missing_units, s.provisional, s.captured_at
-    FROM core.snapshot s
+    FROM core.snapshot_as_known s
     JOIN core.digitization_block b USING (snapshot_id)
     WHERE s.period_start IS NOT NULL
     ORDER BY s.province_code, s.period_id, s.period_start, s.period_end, b.block, s.source,

@@ -3,10 +3,10 @@ SELECT n.province_code, n.period_id, u.unit_code, r.indicator_code, r.field, r.o
        o.captured_at AS old_captured_at, n.captured_at AS new_captured_at,
        u.name AS unit_name, r.old_text, r.new_text,
        o.provisional AS old_provisional, r.old_snapshot_id, r.new_snapshot_id, r.unit_id,
-       n.source, n.period_start, n.period_end
+       n.source, n.period_start, n.period_end, n.publication_no AS new_publication_no
 FROM core.restatement r
-JOIN core.snapshot o ON o.snapshot_id = r.old_snapshot_id
-JOIN core.snapshot n ON n.snapshot_id = r.new_snapshot_id
+JOIN core.snapshot_as_known o ON o.snapshot_id = r.old_snapshot_id
+JOIN core.snapshot_as_known n ON n.snapshot_id = r.new_snapshot_id
 JOIN core.unit_on_day u ON u.unit_id = r.unit_id
     AND coalesce(n.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh', n.captured_at) >= u.named_from
     AND coalesce(n.period_end::timestamp AT TIME ZONE 'Asia/Ho_Chi_Minh', n.captured_at) < u.named_to;
@@ -14,3 +14,4 @@ COMMENT ON VIEW mart.restatements IS 'What a source changed in figures it had al
 COMMENT ON COLUMN mart.restatements.source IS 'Who changed it: national_portal, digitization_form or dossier_list.';
 COMMENT ON COLUMN mart.restatements.period_start IS 'First day of the window of a form or list; null for the portal.';
 COMMENT ON COLUMN mart.restatements.period_end IS 'Last day of the window of a form or list, inclusive; null for the portal.';
+COMMENT ON COLUMN mart.restatements.new_publication_no IS 'Number of the publication that brought the new value.';

@@ -4,7 +4,7 @@ CREATE VIEW mart.data_quality AS
 WITH cur AS NOT MATERIALIZED (
     SELECT s.*, p.previous_period_id FROM core.current_snapshot s JOIN core.period p USING (period_id)
 ), files AS NOT MATERIALIZED (
-    SELECT s.* FROM core.snapshot s
+    SELECT s.* FROM core.snapshot_as_known s
     WHERE s.snapshot_id IN (SELECT d.snapshot_id FROM core.current_digitization d WHERE d.speaks)
 ), spoken AS NOT MATERIALIZED (
     SELECT province_code, period_id, snapshot_id, provisional, period_start FROM cur
