@@ -1,0 +1,1 @@
+"""Telling people: messages in Vietnamese, and the channels that carry them."""
