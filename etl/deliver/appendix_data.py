@@ -56,6 +56,7 @@ class UnitRow:
     compared_period_id: str | None = None
     no_dossiers: bool = False
     flags: tuple[tuple[str, str], ...] = ()
+    unit_code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ class NationalRank:
     rank_change: int | None
     compared_period_id: str | None
     captured_at: datetime
+    capture_sha256: str | None = None
+    snapshot_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ class Restatement:
     new_value: Decimal | str | None
     old_captured_at: datetime
     new_captured_at: datetime
+    unit_code: str | None = None
+    period_id: str | None = None  # the period the value is about; of a form's month, that month
 
 
 @dataclass(frozen=True)

@@ -153,9 +153,10 @@ def _units(mart: _Mart, flags: Mapping[str, tuple[tuple[str, str], ...]]) -> lis
             compared_period_id=row["compared_period_id"],
             no_dossiers=bool(row["no_dossiers"]),
             flags=flags.get(str(row["unit_id"]), ()),
+            unit_code=row["unit_code"],
         )
         for row in mart.rows(
-            "SELECT block, unit_id, unit_name, ckmb, tdgq, clgq, tttt, mdsh, mdhl, total, rank_in_block,"
+            "SELECT block, unit_id, unit_code, unit_name, ckmb, tdgq, clgq, tttt, mdsh, mdhl, total, rank_in_block,"
             " total_change, rank_change, compared_period_id, no_dossiers FROM mart.unit_scorecard"
             " WHERE province_code = %(province)s AND period_id = %(period)s AND snapshot_id = %(snapshot)s"
             " ORDER BY block, unit_code, unit_id"
@@ -201,7 +202,8 @@ def _groups(indicators: tuple[IndicatorRow, ...]) -> tuple[Group, ...]:
 
 def _national(mart: _Mart) -> NationalRank | None:
     table = mart.rows(
-        "SELECT province_code, rank, total, rank_change, compared_period_id, captured_at"
+        "SELECT province_code, rank, total, rank_change, compared_period_id, captured_at, capture_sha256,"
+        " snapshot_id::text AS snapshot_id"
         " FROM mart.province_ranking WHERE period_id = %(period)s ORDER BY captured_at, province_code"
     )
     if not table:
@@ -214,6 +216,8 @@ def _national(mart: _Mart) -> NationalRank | None:
         rank_change=_whole(own["rank_change"]) if own else None,
         compared_period_id=own["compared_period_id"] if own else None,
         captured_at=(own or table[-1])["captured_at"],
+        capture_sha256=(own or table[-1])["capture_sha256"],
+        snapshot_id=(own or table[-1])["snapshot_id"],
     )
 
 
@@ -248,10 +252,13 @@ def _restatements(mart: _Mart) -> tuple[Restatement, ...]:
             new_value=number_or_text(row["new_value"]),
             old_captured_at=row["old_captured_at"],
             new_captured_at=row["new_captured_at"],
+            unit_code=row["unit_code"],
+            period_id=row["period_id"],
         )
         # The province's own changes come first: the list is cut after the first 200.
         for row in mart.rows(
-            "SELECT unit_name, indicator_code, field, coalesce(old_value::text, old_text) AS old_value,"
+            "SELECT unit_name, unit_code, period_id, indicator_code, field,"
+            " coalesce(old_value::text, old_text) AS old_value,"
             " coalesce(new_value::text, new_text) AS new_value, old_captured_at, new_captured_at"
             " FROM mart.restatements WHERE province_code = %(province)s AND period_id = %(period)s"
             " AND period_start IS NULL AND NOT old_provisional"

@@ -15,12 +15,15 @@ from etl.deliver.appendix_data import LOOKS_BACK, AppendixData, Capture, Quality
 from etl.deliver.appendix_words import (
     FIELDS,
     SEVERITIES,
+    STATES,
     ProvinceNames,
     period_label,
     provisional_note,
     source_line,
     state_vi,
 )
+from etl.deliver.sheet_conventions import WorkbookStyle
+from etl.deliver.sheet_marks import mark_words
 from etl.deliver.sheet_style import WHOLE, Column, Number, TableSheet
 from etl.deliver.sheet_text import number_vi, time_vi
 
@@ -42,12 +45,14 @@ _SECTIONS = (
 
 
 class SheetMaker(Protocol):
-    """Makes the next appendix sheet: its banner is already written."""
+    """Makes the next appendix sheet, its banner already written; ``told`` is its line of the contents."""
 
-    def __call__(self, name: str, columns: list[Column], subject: str, title: str) -> TableSheet: ...
+    def __call__(
+        self, name: str, columns: list[Column], subject: str, told: str, title: str
+    ) -> TableSheet: ...
 
 
-def write_quality(make: SheetMaker, data: AppendixData, names: ProvinceNames) -> None:
+def write_quality(make: SheetMaker, data: AppendixData, names: ProvinceNames, style: WorkbookStyle) -> None:
     """Write the sheet "Chất lượng số liệu"."""
     table = make(
         "Chất lượng số liệu",
@@ -61,9 +66,10 @@ def write_quality(make: SheetMaker, data: AppendixData, names: ProvinceNames) ->
             Column("Mã kiểm tra, đối tượng", 47),
         ],
         names.province,
+        "Kết quả kiểm tra số liệu, số liệu tạm tính, đơn vị thiếu, bản chụp đã dùng",
         "CHẤT LƯỢNG SỐ LIỆU CỦA KỲ BÁO CÁO",
     )
-    table.paragraph(_summary(data), size=12)
+    table.paragraph(quality_summary(data), size=12)
     table.header()
     known = {kind for kind, _, _ in _SECTIONS}
     others = sorted({row.kind for row in data.quality} - known)
@@ -86,6 +92,16 @@ def write_quality(make: SheetMaker, data: AppendixData, names: ProvinceNames) ->
                     row.subject,
                 ]
             )
+    mark_words(
+        table.sheet,
+        (table.header_rows[1] + 1, table.row),
+        column=4,
+        fills={
+            STATES["passed"]: style.colours.passed,
+            STATES["warned"]: style.colours.warned,
+            STATES["failed"]: style.colours.failed,
+        },
+    )
     snapshot = data.snapshot
     table.paragraph("Bản chụp số liệu dùng cho phụ lục này:", size=10, bold=True)
     table.paragraph(
@@ -123,6 +139,7 @@ def write_restatements(make: SheetMaker, data: AppendixData, names: ProvinceName
             Column("Thời điểm chụp\ngiá trị mới", 22, "center"),
         ],
         names.province,
+        f"Giá trị Cổng đã điều chỉnh sau lần chụp trước: {number_vi(len(data.restatements))} giá trị",
         "SỐ LIỆU CỔNG ĐÃ ĐIỀU CHỈNH SAU LẦN CHỤP TRƯỚC",
     )
     table.header()
@@ -152,7 +169,8 @@ def write_restatements(make: SheetMaker, data: AppendixData, names: ProvinceName
     table.finish(frozen_columns=2)
 
 
-def _summary(data: AppendixData) -> str:
+def quality_summary(data: AppendixData) -> str:
+    """How many checks held, and how much is missing, held back or restated, in one paragraph."""
     states = Counter(row.state for row in data.quality if row.kind == "check")
     kinds = Counter(row.kind for row in data.quality if row.state != "passed")
     restated = len(data.restatements)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from urllib.parse import urlsplit
 
 from etl.deliver.appendix_data import AppendixData, IndicatorRow, UnitRow
+from etl.deliver.sheet_conventions import Band as Band  # named here for whoever writes of ratings
+from etl.deliver.sheet_conventions import load_workbook_style
 from etl.deliver.sheet_text import number_vi, time_vi
 from etl.periods import Period
 from etl.reference.indicators import load_editions
@@ -79,22 +80,8 @@ class ProvinceNames:
     report_symbol: str = "BC-VP"
 
 
-@dataclass(frozen=True)
-class Band:
-    """A rating from ``minimum`` points upwards."""
-
-    minimum: Decimal
-    name: str
-
-
-# A convention among users of the portal, not a rule of law: every use is labelled so.
-CONVENTION_BANDS = (
-    Band(Decimal(90), "Xuất sắc"),
-    Band(Decimal(80), "Tốt"),
-    Band(Decimal(70), "Khá"),
-    Band(Decimal(50), "Trung bình"),
-    Band(Decimal(0), "Yếu"),
-)
+# The shipped ratings, a convention among users of the portal, not a rule of law: every use is labelled so.
+CONVENTION_BANDS = load_workbook_style().bands
 
 
 def band_of(unit: UnitRow, bands: Sequence[Band]) -> str | None:
@@ -213,6 +200,12 @@ def source_line(data: AppendixData) -> str:
         f"Nguồn: {source}; kỳ số liệu: {data.period.label_vi}; "
         f"thời điểm chụp số liệu: {read_between(data)} (giờ Việt Nam)."
     )
+
+
+def table_notes(data: AppendixData, notes: Sequence[str | None]) -> str:
+    """Notes and source below a table as one text: a page break may stand before it, never inside it."""
+    lines = [note if note.startswith("*") else f"\u2013 {note}" for note in notes if note]
+    return "\n".join(["Ghi chú:", *lines, source_line(data)])
 
 
 def is_trial(data: AppendixData) -> bool:

@@ -1,4 +1,4 @@
-"""The digitization workbook (duty D1): the form in the layout in force, what the portal says, quality.
+"""The digitization workbook (duty D1): contents, the form in the layout in force, charts, the portal's word, quality.
 
 ``render_digitization`` turns ``DigitizationData`` into the bytes of an XLSX file. The same data give
 the same bytes; no cell is a formula; a missing figure is a blank cell. Headers, their numbers, section
@@ -7,17 +7,26 @@ names and total words are those of the template, so the form can be read back by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from openpyxl import Workbook
 from openpyxl.styles import Alignment, Font, PatternFill
 
 from etl.deliver.appendix_words import ROMAN, ProvinceNames
+from etl.deliver.digitization_charts import FormPlace, chart_columns, write_charts
 from etl.deliver.digitization_data import BlockTotals, DigitizationData, UnitFigures
-from etl.deliver.digitization_notes import form_notes
-from etl.deliver.digitization_sheets import write_comparison, write_quality
+from etl.deliver.digitization_notes import (
+    contents_notices,
+    form_notes,
+    province_sentence,
+    source_sentence,
+)
+from etl.deliver.digitization_sheets import banner, write_comparison, write_quality
 from etl.deliver.digitization_words import WHOLE_PROVINCE, block_vi, days_vi
+from etl.deliver.sheet_charts import ChartSheet
+from etl.deliver.sheet_contents import CONTENTS_SHEET, Entry, contents_columns, write_contents
+from etl.deliver.sheet_conventions import WorkbookStyle, load_workbook_style
+from etl.deliver.sheet_marks import mark_share
 from etl.deliver.sheet_style import (
     BODY_SIZE,
     FONT_NAME,
@@ -28,6 +37,7 @@ from etl.deliver.sheet_style import (
     Column,
     Number,
     TableSheet,
+    new_workbook,
     put_text,
 )
 from etl.deliver.sheet_text import line_count
@@ -36,7 +46,7 @@ from etl.errors import Terminal
 from etl.sources.digitization_form.layouts import Column as FormColumn
 from etl.sources.digitization_form.layouts import Template
 
-FORM_SHEET = "Biểu số hóa"
+FORM_SHEET, CHART_SHEET = "Biểu số hóa", "Biểu đồ"
 SAMPLE_MARK = "SỐ LIỆU MẪU"
 MET, NOT_MET = "Đạt", "Không đạt"
 _FORM_TITLE = "BIỂU TỔNG HỢP SỐ HÓA HỒ SƠ, KẾT QUẢ GIẢI QUYẾT THỦ TỤC HÀNH CHÍNH"
@@ -122,11 +132,14 @@ def _continues(headings: Sequence[tuple[str, ...]], place: int, level: int) -> b
     return place > 0 and headings[place - 1][: level + 1] == headings[place][: level + 1]
 
 
-def render_digitization(data: DigitizationData, names: ProvinceNames, template: Template) -> bytes:
-    """The workbook as XLSX bytes: the form, "Đối chiếu với Cổng" and "Chất lượng số liệu".
+def render_digitization(
+    data: DigitizationData, names: ProvinceNames, template: Template, *, style: WorkbookStyle | None = None
+) -> bytes:
+    """The workbook as XLSX bytes: "Mục lục", the form, "Biểu đồ", "Đối chiếu với Cổng" and "Chất lượng số liệu".
 
-    ``template`` is the layout in force on the window's last day. Raises Terminal where it has no
-    numbered columns, ValueError on a time of receipt without a time zone.
+    ``template`` is the layout in force on the window's last day; ``style`` the office's convention of
+    colours, None: the shipped one. Raises Terminal where the layout has no numbered columns, ValueError on
+    a time of receipt without a time zone.
     """
     columns = _numbered(template)
     if not columns:
@@ -134,21 +147,50 @@ def render_digitization(data: DigitizationData, names: ProvinceNames, template: 
             f"the layout {template.layout} has no numbered columns, so there is no form to print",
             "make a layout of format sheet the default in <home>/forms",
         )
-    workbook = Workbook()
-    del workbook["Sheet"]
-    # The base font also sets the unit of column widths.
-    workbook._named_styles["Normal"].font = Font(  # type: ignore[attr-defined]
-        name=FONT_NAME, size=BODY_SIZE
+    style = style or load_workbook_style()
+    workbook = new_workbook()
+    contents = TableSheet(workbook.create_sheet(CONTENTS_SHEET), contents_columns("STT"))
+    form = FormSheet(workbook.create_sheet(FORM_SHEET), _sheet_columns(columns))
+    blocks = _write_form(form, data, names, template, style)
+    charts = ChartSheet(workbook.create_sheet(CHART_SHEET), chart_columns())
+    banner(charts, "BIỂU ĐỒ SỐ HÓA KẾT QUẢ GIẢI QUYẾT", data, names)
+    write_charts(charts, data, names, _place(form, columns, blocks), style)
+    comparison = write_comparison(workbook, data, names, style)
+    quality = write_quality(workbook, data, names, style)
+    sheets = (
+        (form, "Biểu tổng hợp số hóa hồ sơ, kết quả giải quyết thủ tục hành chính"),
+        (charts, "Biểu đồ số hóa kết quả giải quyết theo khối và theo đơn vị"),
+        (comparison, "Đối chiếu với số liệu của Cổng Dịch vụ công quốc gia"),
+        (quality, "Kết quả kiểm tra số liệu, dòng bị giữ lại, đơn vị thiếu, các tệp đã dùng"),
     )
-    _write_form(FormSheet(workbook.create_sheet(FORM_SHEET), _sheet_columns(columns)), data, names, template)
-    write_comparison(workbook, data, names)
-    write_quality(workbook, data, names)
+    banner(contents, "MỤC LỤC", data, names)
+    write_contents(
+        contents,
+        [Entry(str(number), table.sheet, told) for number, (table, told) in enumerate(sheets, start=1)],
+        facts=[province_sentence(data, names)],
+        notices=contents_notices(data),
+        source=source_sentence(data),
+    )
     return workbook_bytes(
         workbook,
         title=f"Biểu tổng hợp số hóa hồ sơ, {names.province}, {data.window.period.label_vi}",
         creator=names.office,
         at=data.stated_at,
+        described={CHART_SHEET: charts.described},
     )
+
+
+def _place(
+    form: FormSheet, columns: Sequence[FormColumn], blocks: Mapping[str, tuple[int, int]]
+) -> FormPlace | None:
+    """Where names and results stand on the form; None where the layout lacks one of them."""
+    found = {column.measure or column.role: place for place, column in enumerate(columns, start=1)}
+    name, without, digitized = (
+        found.get(key) for key in ("unit", "results_not_digitized", "results_digitized")
+    )
+    if name is None or without is None or digitized is None:
+        return None
+    return FormPlace(form.sheet, name, without, digitized, blocks)
 
 
 def _numbered(template: Template) -> list[FormColumn]:
@@ -172,7 +214,10 @@ def _sheet_columns(columns: Sequence[FormColumn]) -> list[Column]:
     ]
 
 
-def _write_form(table: FormSheet, data: DigitizationData, names: ProvinceNames, template: Template) -> None:
+def _write_form(
+    table: FormSheet, data: DigitizationData, names: ProvinceNames, template: Template, style: WorkbookStyle
+) -> dict[str, tuple[int, int]]:
+    """Write the form. Returns of each block that has units the rows of its first and last one."""
     columns = _numbered(template)
     if data.is_sample:
         table.paragraph(f"{SAMPLE_MARK}, không phải số liệu chính thức", size=13, bold=True, align="center")
@@ -196,21 +241,48 @@ def _write_form(table: FormSheet, data: DigitizationData, names: ProvinceNames, 
     )
     table.paragraph("Đơn vị tính: hồ sơ", size=BODY_SIZE, italic=True, align="right")
     table.form_header([column.header for column in columns], [column.column_no or 0 for column in columns])
+    blocks: dict[str, tuple[int, int]] = {}
     for place, block in enumerate(data.blocks):
         section = template.sections.get(block, (block_vi(block),))[0]
         table.line(_words(columns, ROMAN[place], section), strong=True)
         for number, unit in enumerate((one for one in data.units if one.block == block), start=1):
             table.line([_of_unit(column, number, unit) for column in columns])
+            blocks[block] = blocks.get(block, (table.row, 0))[0], table.row
         table.line(
             _of_total(columns, f"{template.totals.block[0]} {_lower(section)}", data.total(block)),
             strong=True,
         )
     table.line(_of_total(columns, template.totals.grand[0], data.total(WHOLE_PROVINCE)), strong=True)
+    _mark_target(table, columns, data, style)
     for note in form_notes(data, template):
         table.paragraph(note, size=_NOTE_SIZE)
     table.row += 1
     table.signatures("NGƯỜI LẬP BIỂU", "THỦ TRƯỞNG ĐƠN VỊ")
     table.finish(frozen_columns=2)
+    return blocks
+
+
+def _mark_target(
+    table: FormSheet, columns: Sequence[FormColumn], data: DigitizationData, style: WorkbookStyle
+) -> None:
+    """Colour the results, their rate and verdict where the share of digitized results is below the target."""
+    place = _place(table, columns, {})
+    if place is None or data.target_pct is None:
+        return
+    beside = [
+        number
+        for number, column in enumerate(columns, start=1)
+        if column.role == "verdict" or (column.rate is not None and column.rate.name == "results_rate_pct")
+    ]
+    mark_share(
+        table.sheet,
+        (table.header_rows[1] + 1, table.row),
+        part=place.digitized,
+        rest=place.without,
+        columns=[place.without, place.digitized, *beside],
+        target=data.target_pct,
+        fill=style.colours.failed,
+    )
 
 
 def _words(columns: Sequence[FormColumn], number: str | None, text: str) -> list[CellContent]:

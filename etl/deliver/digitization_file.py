@@ -7,6 +7,7 @@ from pathlib import Path
 from etl.deliver.appendix_words import ProvinceNames
 from etl.deliver.digitization import render_digitization
 from etl.deliver.digitization_data import load_digitization
+from etl.deliver.sheet_conventions import WorkbookStyle
 from etl.periods import CALENDAR, Window
 from etl.reference.provinces import Province
 from etl.sources.digitization_form.layouts import load_templates, template_in_force
@@ -14,7 +15,13 @@ from etl.warehouse.engine import Warehouse
 
 
 def write_digitization(
-    warehouse: Warehouse, province: Province, window: Window, folder: Path, *, forms_dir: Path | None = None
+    warehouse: Warehouse,
+    province: Province,
+    window: Window,
+    folder: Path,
+    *,
+    forms_dir: Path | None = None,
+    style: WorkbookStyle | None = None,
 ) -> Path:
     """Render and write ``<folder>/<province>/<period>/bieu-so-hoa-<period>.xlsx``.
 
@@ -27,7 +34,7 @@ def write_digitization(
     with warehouse.connect("analyst") as connection:
         data = load_digitization(connection, province.code, window)
     content = render_digitization(
-        data, ProvinceNames(province=province.name, office=province.office), template
+        data, ProvinceNames(province=province.name, office=province.office), template, style=style
     )
     ending = "-duong-lich" if window.kind == CALENDAR else ""
     path = folder / province.slug / window.period.id / f"bieu-so-hoa-{window.period.id}{ending}.xlsx"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from etl.deliver.appendix_words import ProvinceNames
 from etl.deliver.digitization_data import BlockTotals, DigitizationData, HandedIn, UnitFigures
 from etl.deliver.digitization_words import WHOLE_PROVINCE, basis_vi, block_vi, days_vi, measure_vi, period_vi
 from etl.deliver.sheet_text import number_vi, time_vi
@@ -14,6 +15,7 @@ from etl.sources.digitization_form.layouts import Template
 
 HASH_DIGITS = 12
 _NAMED = 12
+_FILES_NAMED = 3
 _SOURCES = {FORM_SOURCE: "biểu số hóa", LIST_SOURCE: "danh sách hồ sơ"}
 
 
@@ -53,7 +55,8 @@ def _target(data: DigitizationData, template: Template) -> str | None:
         f"{unit.unit_name} ({percent(unit.rates['results_rate_pct'])})" for unit in below[:_NAMED]
     )
     more = f" và {number_vi(len(below) - _NAMED)} đơn vị khác" if len(below) > _NAMED else ""
-    return f"{sentence}: {named}{more} (đủ danh sách ở trang Chất lượng số liệu)."
+    coloured = f"tô màu ở cột ({nine}), ({ten}); " if formula else ""
+    return f"{sentence}: {named}{more} ({coloured}đủ danh sách ở trang Chất lượng số liệu)."
 
 
 def not_met(data: DigitizationData) -> list[UnitFigures]:
@@ -142,3 +145,45 @@ def blank_measures(data: DigitizationData) -> list[str]:
         for measure in MEASURES
         if all(unit.measures.get(measure) is None for unit in data.units)
     ]
+
+
+def province_sentence(data: DigitizationData, names: ProvinceNames) -> str:
+    """The province's share of digitized results in one sentence; or that it cannot be told, or is not yet whole."""
+    total = data.total(WHOLE_PROVINCE)
+    rate = total.rates.get("results_rate_pct") if total else None
+    if total is None or rate is None:
+        return f"Tỷ lệ số hóa kết quả giải quyết của {names.province}: chưa tính được vì số liệu chưa đủ."
+    done, without = total.measures.get("results_digitized"), total.measures.get("results_not_digitized")
+    figures = ""
+    if done is not None and without is not None:
+        figures = f" ({number_vi(done)}/{number_vi(done + without)} kết quả)"
+    whole = "" if total.complete else "; số liệu chưa đủ các khối hoặc đơn vị"
+    return f"Tỷ lệ số hóa kết quả giải quyết của {names.province}: {percent(rate)}{figures}{whole}."
+
+
+def contents_notices(data: DigitizationData) -> list[str]:
+    """What a reader must know before using any figure."""
+    notices = ["Ô trống là chưa có số liệu, không phải số 0."]
+    if data.provisional:
+        notices.insert(0, "Số liệu tạm: được gửi khi kỳ chưa kết thúc, còn thay đổi đến hết kỳ.")
+    notices += lacking(data)
+    if data.target_pct is not None:
+        rated = sum(unit.met_target is not None for unit in data.units)
+        notices.append(
+            f"Chỉ tiêu của biểu: tỷ lệ số hóa kết quả giải quyết từ {percent(data.target_pct)} trở lên; chưa đạt: "
+            f"{number_vi(len(not_met(data)))}/{number_vi(rated)} đơn vị có phát sinh."
+        )
+    disagree = sum(row.verdict == "disagrees" for row in data.compared)
+    if disagree:
+        notices.append(f"Không khớp với Cổng: {number_vi(disagree)} giá trị (xem trang Đối chiếu với Cổng).")
+    return notices
+
+
+def source_sentence(data: DigitizationData) -> str:
+    """The files behind the figures: each where there are few, else how many."""
+    if len(data.files) <= _FILES_NAMED:
+        return f"Nguồn: {'; '.join(map(file_line, data.files))}."
+    return (
+        f"Nguồn: {number_vi(len(data.files))} tệp, nhận đến {time_vi(data.stated_at)} (giờ Việt Nam); đủ danh sách ở "
+        "trang Chất lượng số liệu."
+    )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from openpyxl import Workbook
 
 from etl.deliver.appendix_data import QualityRow
-from etl.deliver.appendix_words import ROMAN, SEVERITIES, ProvinceNames, state_vi
+from etl.deliver.appendix_words import ROMAN, SEVERITIES, STATES, ProvinceNames, state_vi
 from etl.deliver.digitization_data import Compared, DigitizationData, in_order
 from etl.deliver.digitization_notes import blank_measures, file_line, not_met, percent
 from etl.deliver.digitization_words import (
@@ -20,6 +20,8 @@ from etl.deliver.digitization_words import (
     period_vi,
     verdict_vi,
 )
+from etl.deliver.sheet_conventions import WorkbookStyle
+from etl.deliver.sheet_marks import mark_words
 from etl.deliver.sheet_style import (
     SIGNED_TWO_DECIMALS,
     SIGNED_WHOLE,
@@ -33,6 +35,7 @@ from etl.deliver.sheet_text import number_vi
 
 COMPARISON_SHEET, QUALITY_SHEET = "Đối chiếu với Cổng", "Chất lượng số liệu"
 _NOTE_SIZE = 10
+_LACKS, _BELOW = "Thiếu", "Chưa đạt"
 _STATE_ORDER = {"failed": 0, "warned": 1, "passed": 2}
 _SECTIONS = (
     ("check", "Kiểm tra số liệu", "không có kiểm tra nào được ghi nhận"),
@@ -42,11 +45,8 @@ _SECTIONS = (
 )
 
 
-def _sheet(
-    workbook: Workbook, name: str, columns: Sequence[Column], title: str, data: DigitizationData,
-    names: ProvinceNames,
-) -> TableSheet:  # fmt: skip
-    table = TableSheet(workbook.create_sheet(name), columns)
+def banner(table: TableSheet, title: str, data: DigitizationData, names: ProvinceNames) -> None:
+    """The head of a sheet beside the form: its title, the province, the period and its days."""
     if data.is_sample:
         table.paragraph("SỐ LIỆU MẪU, không phải số liệu chính thức", size=13, bold=True, align="center")
     table.paragraph(title, size=13, bold=True, align="center")
@@ -54,13 +54,14 @@ def _sheet(
         f"{names.province} \u2013 {data.window.period.label_vi}".upper(), size=13, bold=True, align="center"
     )
     table.paragraph(f"({days_vi(data.window.first, data.window.last)})", size=12, italic=True, align="center")
-    return table
 
 
 # ------------------------------------------------------------------ agreement with the portal
 
 
-def write_comparison(workbook: Workbook, data: DigitizationData, names: ProvinceNames) -> None:
+def write_comparison(
+    workbook: Workbook, data: DigitizationData, names: ProvinceNames, style: WorkbookStyle
+) -> TableSheet:
     """Write the sheet "Đối chiếu với Cổng": every measure the portal also counts, unit by unit."""
     columns = [
         Column("STT", 6, "center"),
@@ -72,14 +73,8 @@ def write_comparison(workbook: Workbook, data: DigitizationData, names: Province
         Column("Chênh lệch\n(%)", 12, "right"),
         Column("Kết luận", 20, "center"),
     ]
-    table = _sheet(
-        workbook,
-        COMPARISON_SHEET,
-        columns,
-        "ĐỐI CHIẾU SỐ LIỆU SỐ HÓA VỚI CỔNG DỊCH VỤ CÔNG QUỐC GIA",
-        data,
-        names,
-    )
+    table = TableSheet(workbook.create_sheet(COMPARISON_SHEET), columns)
+    banner(table, "ĐỐI CHIẾU SỐ LIỆU SỐ HÓA VỚI CỔNG DỊCH VỤ CÔNG QUỐC GIA", data, names)
     for sentence in _windows(data.compared):
         table.paragraph(sentence, size=12)
     table.header()
@@ -90,6 +85,15 @@ def write_comparison(workbook: Workbook, data: DigitizationData, names: Province
         _write_units(table, rows)
     if not data.compared:
         table.line([None, "Chưa có số liệu của Cổng để đối chiếu với kỳ này", *[None] * 6])
+    mark_words(
+        table.sheet,
+        (table.header_rows[1] + 1, table.row),
+        column=8,
+        fills={
+            VERDICTS["disagrees"]: style.colours.failed,
+            VERDICTS["explained_by_windows"]: style.colours.warned,
+        },
+    )
     for note in (
         "Ghi chú: đại lượng được so với "
         + "; ".join(f"{measure_vi(m)}: {of}" for m, of in COMPARED.items())
@@ -100,6 +104,7 @@ def write_comparison(workbook: Workbook, data: DigitizationData, names: Province
     ):
         table.paragraph(note, size=_NOTE_SIZE)
     table.finish(frozen_columns=2)
+    return table
 
 
 def _windows(compared: Sequence[Compared]) -> list[str]:
@@ -171,7 +176,9 @@ def _by_unit(rows: Sequence[Compared], measures: Sequence[str]) -> list[Compared
 # ------------------------------------------------------------------ quality
 
 
-def write_quality(workbook: Workbook, data: DigitizationData, names: ProvinceNames) -> None:
+def write_quality(
+    workbook: Workbook, data: DigitizationData, names: ProvinceNames, style: WorkbookStyle
+) -> TableSheet:
     """Write the sheet "Chất lượng số liệu": checks, rows held back, what is missing, the files."""
     columns = [
         Column("STT", 6, "center"),
@@ -182,8 +189,9 @@ def write_quality(workbook: Workbook, data: DigitizationData, names: ProvinceNam
         Column("Giá trị\nyêu cầu", 16, "center"),
         Column("Mã kiểm tra, đối tượng", 34),
     ]
-    table = _sheet(workbook, QUALITY_SHEET, columns, "CHẤT LƯỢNG SỐ LIỆU SỐ HÓA CỦA KỲ BÁO CÁO", data, names)
-    table.paragraph(_summary(data), size=12)
+    table = TableSheet(workbook.create_sheet(QUALITY_SHEET), columns)
+    banner(table, "CHẤT LƯỢNG SỐ LIỆU SỐ HÓA CỦA KỲ BÁO CÁO", data, names)
+    table.paragraph(quality_summary(data), size=12)
     table.header()
     known = {kind for kind, _, _ in _SECTIONS}
     others = sorted({row.kind for row in data.quality} - known)
@@ -195,6 +203,19 @@ def write_quality(workbook: Workbook, data: DigitizationData, names: ProvinceNam
             table.line(_quality_line(number, row))
     _write_missing(table, data)
     _write_below_target(table, data)
+    colours = style.colours
+    mark_words(
+        table.sheet,
+        (table.header_rows[1] + 1, table.row),
+        column=4,
+        fills={
+            STATES["passed"]: colours.passed,
+            STATES["warned"]: colours.warned,
+            STATES["failed"]: colours.failed,
+            _LACKS: colours.warned,
+            _BELOW: colours.failed,
+        },
+    )
     if blank := blank_measures(data):
         table.paragraph(f"Không có số liệu của: {', '.join(blank)} (mẫu biểu nhận được không có cột này).",
                         size=_NOTE_SIZE)  # fmt: skip
@@ -207,9 +228,11 @@ def write_quality(workbook: Workbook, data: DigitizationData, names: ProvinceNam
             size=_NOTE_SIZE,
         )
     table.finish(frozen_columns=2)
+    return table
 
 
-def _summary(data: DigitizationData) -> str:
+def quality_summary(data: DigitizationData) -> str:
+    """How many checks held, and how much was held back, in one paragraph."""
     states = Counter(row.state for row in data.quality if row.kind == "check")
     held = sum(file.rows_quarantined for file in data.files)
     return (
@@ -244,7 +267,7 @@ def _write_missing(table: TableSheet, data: DigitizationData) -> None:
     title = "Đơn vị có trong danh mục nhưng không có số liệu"
     table.line([None, title if missing else f"{title}: không có", *[None] * 5], strong=True)
     for number, (block, name) in enumerate(missing, start=1):
-        table.line([Number(number, WHOLE), name, None, "Thiếu", None, None, block_vi(block)])
+        table.line([Number(number, WHOLE), name, None, _LACKS, None, None, block_vi(block)])
 
 
 def _write_below_target(table: TableSheet, data: DigitizationData) -> None:
@@ -259,7 +282,7 @@ def _write_below_target(table: TableSheet, data: DigitizationData) -> None:
                 Number(number, WHOLE),
                 unit.unit_name,
                 None,
-                "Chưa đạt",
+                _BELOW,
                 percent(unit.rates["results_rate_pct"]),
                 percent(data.target_pct),
                 block_vi(unit.block),

@@ -1,4 +1,4 @@
-"""How a sheet of the appendix looks and prints; one class that writes it from top to bottom.
+"""How a sheet of a workbook looks and prints; one class that writes it from top to bottom.
 
 A sheet is a banner, one table and its notes. Paper: A4 landscape, fitted to its width,
 the table's header repeated on every page. Nothing here knows what the numbers mean.
@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
+from openpyxl import Workbook
 from openpyxl.cell import Cell, MergedCell
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
-from openpyxl.utils import get_column_letter
+from openpyxl.utils import get_column_letter, quote_sheetname
+from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.page import PageMargins
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
@@ -74,6 +77,35 @@ def put_text(cell: Cell | MergedCell, text: str, *, longest: int = LONGEST_TEXT)
         cell.quotePrefix = True
 
 
+def new_workbook() -> Workbook:
+    """A workbook without sheets, its base font ours: it also sets the unit of column widths."""
+    workbook = Workbook()
+    del workbook["Sheet"]
+    workbook._named_styles["Normal"].font = Font(  # type: ignore[attr-defined]
+        name=FONT_NAME, size=BODY_SIZE
+    )
+    return workbook
+
+
+def paper(
+    sheet: Worksheet, columns: int, rows: int, *, orientation: Literal["portrait", "landscape"]
+) -> None:
+    """A4, margins, footer with page numbers, and the print area: ``columns`` wide, ``rows`` long."""
+    sheet.sheet_view.showGridLines = False
+    sheet.page_setup.orientation = orientation
+    sheet.page_setup.paperSize = 9  # A4
+    # Decree 30/2020: 20 mm above and below, at least 15 mm at the sides.
+    sheet.page_margins = PageMargins(
+        left=15 * _MM, right=15 * _MM, top=20 * _MM, bottom=20 * _MM, header=10 * _MM, footer=10 * _MM
+    )
+    sheet.print_options.horizontalCentered = True
+    sheet.print_area = f"A1:{get_column_letter(columns)}{rows}"
+    footer = sheet.oddFooter
+    if footer is not None:
+        footer.left.text = f'&"{FONT_NAME},Italic"&9&A'
+        footer.center.text = f'&"{FONT_NAME},Regular"&10Trang &P/&N'
+
+
 class TableSheet:
     """Writes one sheet downwards: ``banner`` and ``paragraph``, ``header``, ``line``…,
     ``paragraph``…, ``finish``. Row heights are computed from the text."""
@@ -83,11 +115,13 @@ class TableSheet:
         self.columns = tuple(columns)
         self.row = 0
         self.header_rows = (0, 0)
+        self.last_line = 0
         for number, column in enumerate(self.columns, start=1):
             sheet.column_dimensions[get_column_letter(number)].width = column.width
 
     @property
-    def _width(self) -> float:
+    def width(self) -> float:
+        """All columns together, in digits."""
         return sum(column.width for column in self.columns)
 
     def paragraph(
@@ -108,7 +142,7 @@ class TableSheet:
         self.sheet.merge_cells(
             start_row=self.row, end_row=self.row, start_column=1, end_column=len(self.columns)
         )
-        lines = line_count(str(cell.value), self._width, size, bold=bold)
+        lines = line_count(str(cell.value), self.width, size, bold=bold)
         self._set_height(lines * size * _LINE_FACTOR + 2)
 
     def banner(self, appendix: str, title: str, subtitle: str, enclosure: str) -> None:
@@ -154,29 +188,42 @@ class TableSheet:
             cell.font = Font(name=FONT_NAME, size=BODY_SIZE, bold=strong)
             self._dress(cell, column.align, _STRONG_FILL if strong else None)
         self._set_height(lines * BODY_SIZE * _LINE_FACTOR + 2)
+        self.last_line = self.row
+
+    def rule_off(self, row: int, colour: str) -> None:
+        """Draw a line across the table under ``row``, in a colour of six hexadecimal digits."""
+        line = Side(style="medium", color=f"FF{colour}")
+        for number in range(1, len(self.columns) + 1):
+            self.sheet.cell(row, number).border = Border(left=_THIN, right=_THIN, top=_THIN, bottom=line)
+            below = self.sheet.cell(row + 1, number)
+            if below.has_style:  # one edge, two cells: the neighbour must not draw over it
+                below.border = Border(left=_THIN, right=_THIN, top=line, bottom=_THIN)
 
     def finish(self, *, frozen_columns: int) -> None:
         """Page set-up, once everything is written: paper, margins, footer, freeze, print area."""
         sheet = self.sheet
         sheet.freeze_panes = f"{get_column_letter(frozen_columns + 1)}{self.header_rows[1] + 1}"
-        sheet.sheet_view.showGridLines = False
-        sheet.page_setup.orientation = "landscape"
-        sheet.page_setup.paperSize = 9  # A4
+        paper(sheet, len(self.columns), self.row, orientation="landscape")
         sheet.page_setup.fitToWidth = 1
         sheet.page_setup.fitToHeight = 0  # as many pages down as it takes
         sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
-        # Decree 30/2020: 20 mm above and below, at least 15 mm at the sides.
-        sheet.page_margins = PageMargins(
-            left=15 * _MM, right=15 * _MM, top=20 * _MM, bottom=20 * _MM, header=10 * _MM, footer=10 * _MM
-        )
-        sheet.print_options.horizontalCentered = True
-        sheet.print_area = f"A1:{get_column_letter(len(self.columns))}{self.row}"
         first, last = self.header_rows
         sheet.print_title_rows = f"{first}:{last}"
-        footer = sheet.oddFooter
-        if footer is not None:
-            footer.left.text = f'&"{FONT_NAME},Italic"&9&A'
-            footer.center.text = f'&"{FONT_NAME},Regular"&10Trang &P/&N'
+        self.name_table()
+
+    def name_table(self) -> None:
+        """Name the table as screen readers expect it (JAWS, NVDA): they then read each cell with its headings.
+
+        The name holds the table's corners and the sheet's number, and stands for its first cell.
+        """
+        book = self.sheet.parent
+        if book is None or not self.last_line:
+            return
+        first, corner = self.header_rows[0], f"{get_column_letter(len(self.columns))}{self.last_line}".lower()
+        name = f"TitleRegion1.a{first}.{corner}.{book.index(self.sheet) + 1}"
+        book.defined_names[name] = DefinedName(
+            name, attr_text=f"{quote_sheetname(self.sheet.title)}!$A${first}"
+        )
 
     def _dress(self, cell: Cell | MergedCell, align: str, fill: PatternFill | None) -> None:
         wrap = isinstance(cell.value, str)

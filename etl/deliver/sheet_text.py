@@ -50,6 +50,8 @@ _NEVER_SHOWN = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 
+_NO_SHEET_TITLE = re.compile(r"[\[\]:*?/\\\n]")
+
 
 def clean_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
     """``text`` fit for a cell: control characters made visible, never silently dropped.
@@ -65,6 +67,12 @@ def clean_text(text: str, *, longest: int = LONGEST_TEXT) -> str:
     return text
 
 
+def sheet_title(text: str) -> str:
+    """``text`` fit for a sheet's name: 31 characters at most, without those that addresses are made of."""
+    shown = _NO_SHEET_TITLE.sub("-", clean_text(text)).strip("' ")[:31].rstrip("' ")
+    return shown or "-"
+
+
 def number_vi(value: Decimal | int, decimals: int = 0, *, signed: bool = False) -> str:
     """``1234.5`` as ``1.234,50``: decimal comma, thousands dot, rounded half up."""
     rounded = Decimal(value).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
@@ -72,6 +80,11 @@ def number_vi(value: Decimal | int, decimals: int = 0, *, signed: bool = False) 
     if rounded < 0:
         return f"\u2212{shown}"
     return f"+{shown}" if signed and rounded else shown
+
+
+def points_vi(value: Decimal) -> str:
+    """``80`` or ``79,5``: two decimals at most, none that are zero at the end."""
+    return number_vi(value, 2).rstrip("0").rstrip(",")
 
 
 def time_vi(at: datetime) -> str:

@@ -12,6 +12,7 @@ import io
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -285,8 +286,14 @@ def workbook_of(data: AppendixData) -> openpyxl.Workbook:
     return openpyxl.load_workbook(io.BytesIO(render_appendix(data, NAMES)))
 
 
+@cache
+def _plain() -> openpyxl.Workbook:
+    return workbook_of(appendix_data())
+
+
 def opened(**changes: Any) -> openpyxl.Workbook:
-    return workbook_of(appendix_data(**changes))
+    """The rendered workbook, to be read only: without changes it is one for all tests."""
+    return workbook_of(appendix_data(**changes)) if changes else _plain()
 
 
 def texts(sheet: Worksheet) -> list[str]:

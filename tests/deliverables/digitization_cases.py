@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,15 @@ def rendered(template: str = "so_hoa_10_cot@1", **changes: Any) -> bytes:
     return render_digitization(digitization_data(**changes), NAMES, layout(template))
 
 
+@cache
+def _plain(template: str) -> openpyxl.Workbook:
+    return openpyxl.load_workbook(io.BytesIO(rendered(template)))
+
+
 def opened(template: str = "so_hoa_10_cot@1", **changes: Any) -> openpyxl.Workbook:
+    """The rendered workbook, to be read only: without changes it is one for all tests."""
+    if not changes:
+        return _plain(template)
     return openpyxl.load_workbook(io.BytesIO(rendered(template, **changes)))
 
 

@@ -41,9 +41,10 @@ from appendix_cases import (
     workbook_of,
 )
 
-from etl.deliver.appendix import mean_score, render_appendix
+from etl.deliver.appendix import render_appendix
+from etl.deliver.appendix_blocks import block_means
 from etl.deliver.appendix_data import NationalRank
-from etl.deliver.appendix_words import Band
+from etl.deliver.sheet_conventions import Band, load_workbook_style
 from etl.periods import Period
 
 PROJECT = Path(__file__).parents[2]
@@ -133,24 +134,36 @@ def test_every_cell_is_as_in_the_golden_file(period_id: str) -> None:
 
 def test_sheets_follow_the_blocks_that_exist() -> None:
     assert opened().sheetnames == [
+        "Mục lục",
         "Toàn tỉnh",
         "Sở, ban, ngành",
         "Cấp xã",
+        "Biểu đồ",
         "Chất lượng số liệu",
         "Điều chỉnh số liệu",
     ]
     district = unit("district", "UBND huyện Côn Đảo", "18 20 12 10 22 18", 1)
     before_2025 = opened(units=(*appendix_data().units, district), restatements=())
     assert before_2025.sheetnames == [
+        "Mục lục",
         "Toàn tỉnh",
         "Sở, ban, ngành",
         "Cấp huyện",
         "Cấp xã",
+        "Biểu đồ",
         "Chất lượng số liệu",
     ]
     assert [sheet["A1"].value for sheet in before_2025] == [
-        f"PHỤ LỤC {n}" for n in ("I", "II", "III", "IV", "V")
+        "MỤC LỤC CÁC PHỤ LỤC",
+        *(f"PHỤ LỤC {n}" for n in ("I", "II", "III", "IV", "V", "VI")),
     ]
+
+
+def test_a_block_nobody_named_gets_a_sheet_whatever_its_code() -> None:
+    strange = unit("land/office: [x]*?" + "y" * 40, "Đơn vị lạ", "8 20 12 10 22 18", 1)
+    book = opened(units=(*appendix_data().units, strange))
+    assert book.sheetnames[4] == "land-office- -x---" + "y" * 13
+    assert by_name(book[book.sheetnames[4]])["Đơn vị lạ"][8] == 90
 
 
 def test_banner_is_that_of_an_administrative_appendix() -> None:
@@ -212,14 +225,40 @@ def test_missing_is_blank_and_zero_is_zero() -> None:
     assert restated[4:6] == (None, 0)
 
 
-def test_the_mean_is_computed_here_and_leaves_out_blanks_and_idle_units() -> None:
-    mean = by_name(opened()["Sở, ban, ngành"])["Trung bình khối (tính toán)"]
-    # Without Thanh tra tỉnh (no dossiers): (7.96*3 + 8) / 4; MDHL lacks Sở Công Thương: 18.
-    assert mean[2] == 7.97
+def test_the_mean_is_taken_over_the_same_units_in_every_column() -> None:
+    sheet = opened()["Sở, ban, ngành"]
+    mean = by_name(sheet)["Trung bình khối (tính toán)"]
+    # Without Thanh tra tỉnh (no dossiers) and Sở Công Thương (no MDHL, so no total): three units everywhere.
+    assert mean[2] == 7.97  # (7.96 + 7.96 + 8) / 3
+    assert mean[3] == 18.73, "Sở Công Thương's 10 is not in it: (18.10 + 18.10 + 20) / 3"
     assert mean[7] == 18
     assert mean[8] == 83.33  # (90 + 80 + 80) / 3
-    assert mean_score([Decimal("1.00"), Decimal("1.01")]) == Decimal("1.01"), "half up: 1.005 is 1.01"
-    assert mean_score([None, None]) is None
+    assert abs(sum(mean[2:8]) - mean[8]) < 0.04, "means of the same units add up, but for rounding"
+    assert (
+        "bình quân giản đơn của 3 đơn vị có đủ số liệu, như nhau ở mọi cột; không gồm 1 đơn vị không phát sinh "
+        "hồ sơ và 1 đơn vị thiếu số liệu của một hay nhiều nhóm; làm tròn"
+    ) in texts(sheet)[-1]
+
+
+def test_means_round_half_up_and_know_a_column_nobody_has() -> None:
+    rows = [unit("department", "A", "1 1 - - 1 1.00", 1), unit("department", "B", "1 1 - - 1 1.01", 1)]
+    whole = [dataclasses.replace(row, total=Decimal(70)) for row in rows]
+    means = block_means(whole)
+    assert (means.units, means.total) == (2, 70), (
+        "an export without the split of CLGQ and TTTT has means, too"
+    )
+    assert means.group_scores == (1, 1, None, None, 1, Decimal("1.01")), "1.005 is 1.01"
+    assert block_means(rows).total is None
+    nothing = block_means([unit("department", "A", "- - - - - -", None)])
+    assert (nothing.units, nothing.group_scores, nothing.total) == (0, (None,) * 6, None)
+    assert block_means([]).total is None
+
+
+def test_a_block_without_one_whole_unit_has_no_mean_and_says_so() -> None:
+    rows = (unit("department", "A", "1 1 1 1 1 -", None), unit("department", "B", "- 1 1 1 1 1", None))
+    sheet = opened(units=rows)["Sở, ban, ngành"]
+    assert set(by_name(sheet)["Trung bình khối (tính toán)"][2:9]) == {None}
+    assert "Trung bình khối để trống: không có đơn vị nào đủ số liệu ở mọi cột." in texts(sheet)[-1]
 
 
 def test_notes_flags_and_marks() -> None:
@@ -244,11 +283,11 @@ def test_rating_is_labelled_a_convention_and_can_be_changed() -> None:
     assert [rows[name][12] for name in ("Sở Xây dựng", "Sở Y tế", "Thanh tra tỉnh", "Sở Công Thương")] == [
         "Xuất sắc", "Tốt", None, None
     ]  # fmt: skip
-    assert "Xếp loại là quy ước, không phải quy định" in texts(sheet)[-1]
+    assert "Màu và xếp loại là quy ước, không phải quy định" in texts(sheet)[-1]
     assert "Xuất sắc 1, Tốt 2, Khá 0, Trung bình 0, Yếu 0, không xếp loại 2." in texts(sheet)[-1]
-    own = render_appendix(
-        appendix_data(), NAMES, bands=(Band(Decimal(85), "Đạt"), Band(Decimal(0), "Chưa đạt"))
-    )
+    bands = (Band(minimum=Decimal(85), name="Đạt"), Band(minimum=Decimal(0), name="Chưa đạt"))
+    style = load_workbook_style().model_copy(update={"bands": bands})
+    own = render_appendix(appendix_data(), NAMES, style=style)
     other = by_name(openpyxl.load_workbook(io.BytesIO(own))["Sở, ban, ngành"])
     assert (other["Sở Xây dựng"][12], other["Sở Y tế"][12]) == ("Đạt", "Chưa đạt")
 

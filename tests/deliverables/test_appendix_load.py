@@ -323,7 +323,14 @@ def test_province_has_its_own_row_and_indicators(august: AppendixData) -> None:
 
 
 def test_national_rank_quality_and_restatements(august: AppendixData) -> None:
-    assert august.national == NationalRank(1, 1, Decimal("48.5"), None, None, FIRST + timedelta(seconds=0))
+    national = august.national
+    assert national is not None
+    assert national == NationalRank(
+        1, 1, Decimal("48.5"), None, None, FIRST, national.capture_sha256, national.snapshot_id
+    )
+    assert len(national.capture_sha256 or "") == 64, "its own capture, not the province's"
+    assert national.capture_sha256 not in {capture.sha256 for capture in august.snapshot.captures}
+    assert national.snapshot_id not in (None, august.snapshot.snapshot_id)
     check = next(row for row in august.quality if row.kind == "check")
     assert (check.observed, check.expected, check.state) == (Decimal("0.03"), Decimal("0.02"), "warned")
     assert [(r.unit_name, r.field, r.old_value, r.new_value) for r in august.restatements] == [

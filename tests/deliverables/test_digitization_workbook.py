@@ -40,7 +40,8 @@ from etl.errors import Terminal
 from etl.periods import CALENDAR, Period, window_of
 from etl.sources.digitization import MEASURES
 
-FORM, COMPARISON, QUALITY = "Biểu số hóa", "Đối chiếu với Cổng", "Chất lượng số liệu"
+CONTENTS, FORM, CHARTS = "Mục lục", "Biểu số hóa", "Biểu đồ"
+COMPARISON, QUALITY = "Đối chiếu với Cổng", "Chất lượng số liệu"
 
 
 # ------------------------------------------------------------------ the same bytes
@@ -261,7 +262,7 @@ def test_the_source_is_named_by_hash_and_time() -> None:
 
 def test_sample_figures_are_marked_on_every_sheet() -> None:
     book = opened(files=(file(address="http://127.0.0.1/so-lieu-mau"),))
-    assert [texts(sheet)[0] for sheet in book] == ["SỐ LIỆU MẪU, không phải số liệu chính thức"] * 3
+    assert [texts(sheet)[0] for sheet in book] == ["SỐ LIỆU MẪU, không phải số liệu chính thức"] * 5
     assert not any("SỐ LIỆU MẪU" in text for sheet in opened() for text in texts(sheet))
 
 
@@ -344,7 +345,7 @@ def test_measures_nobody_has_are_said_to_be_absent() -> None:
 def test_no_cell_is_a_formula_and_hostile_names_stay_text() -> None:
     with zipfile.ZipFile(io.BytesIO(rendered())) as package:
         sheets = [package.read(name).decode() for name in package.namelist() if "worksheets/sheet" in name]
-    assert len(sheets) == 3
+    assert len(sheets) == 5
     assert not any("<f>" in xml or "<f " in xml or 't="e"' in xml for xml in sheets)
     cells = [cell for row in opened()[FORM].iter_rows() for cell in row if str(cell.value).startswith("=cmd")]
     assert [cell.data_type for cell in cells] == ["s"]
@@ -356,20 +357,22 @@ def test_no_cell_is_a_formula_and_hostile_names_stay_text() -> None:
 def test_every_sheet_prints_on_a4_landscape_with_its_header_repeated(template: str) -> None:
     for sheet in opened(template):
         row = numbering_row(sheet)
-        assert sheet.page_setup.orientation == "landscape"
         assert sheet.page_setup.paperSize == 9
+        assert sheet.page_setup.orientation == ("portrait" if sheet.title == CHARTS else "landscape")
+        fonts = {cell.font.name for line in sheet.iter_rows() for cell in line if cell.value is not None}
+        assert fonts == {"Times New Roman"}
+        if sheet.title == CHARTS:
+            continue
         assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, 0)
         first = row - 2 if sheet.title == FORM and template == "so_hoa_10_cot@1" else row - 1
         assert sheet.print_title_rows == f"${first}:${row}"
         assert sheet.freeze_panes == f"C{row + 1}"
-        fonts = {cell.font.name for line in sheet.iter_rows() for cell in line if cell.value is not None}
-        assert fonts == {"Times New Roman"}
     assert LONG_NAME in by_name(opened()[FORM])
 
 
 def test_a_workbook_opens_without_repair() -> None:
     book = openpyxl.load_workbook(io.BytesIO(rendered()))
-    assert book.sheetnames == [FORM, COMPARISON, QUALITY]
+    assert book.sheetnames == [CONTENTS, FORM, CHARTS, COMPARISON, QUALITY]
     assert [
         area for area in book[FORM].merged_cells.ranges if area.size["rows"] * area.size["columns"] < 2
     ] == []
