@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from etl import __version__
+from etl.cli_options import PeriodOption, PortalOption, ProvinceOption, err, out
+from etl.cli_release_commands import release_app
 from etl.errors import BochisoError, UnknownName
 from etl.periods import ADMINISTRATIVE, CALENDAR, VIETNAM, Period
 from etl.reference.provinces import Province
@@ -36,20 +38,6 @@ app = typer.Typer(
     ),
 )
 _INTERRUPTED = 130
-err = Console(stderr=True, highlight=False)
-out = Console(highlight=False)
-
-PeriodOption = Annotated[
-    str, typer.Option("--period", "-p", help="month 2026-08, quarter 2026-Q3 or year 2026")
-]
-ProvinceOption = Annotated[
-    str | None,
-    typer.Option("--province", "-P", help="slug (phu_tho) or H-code (H44); default: BOCHISO_PROVINCE"),
-]
-PortalOption = Annotated[
-    str | None,
-    typer.Option("--portal", help="base address of the portal, or of a sandbox; default: BOCHISO_PORTAL_URL"),
-]
 StatedPeriodOption = Annotated[
     str | None,
     typer.Option("--period", "-p", help="the period the file is about, where it does not say so itself"),
@@ -264,32 +252,13 @@ def sandbox(
     Runs until Ctrl-C. Point the program at it with `--portal` or `BOCHISO_PORTAL_URL`. With
     `--write-samples FOLDER` it writes files to try `bochiso check` and `bochiso ingest` with, and ends.
     """
+    from etl.cli_sandbox import fault_of, serve, write_sample_files
+
     if write_samples is not None:
-        from etl.sandbox.sample_files import write_samples as write_files
-
-        named = _province(province)
-        for path in write_files(write_samples, named, Period.parse(period), seed=seed):
-            out.print(str(path), soft_wrap=True, markup=False)
+        write_sample_files(write_samples, _province(province), period, seed, out)
         return
-    from etl.sandbox import CapturedPortal, Fault, Misbehaviour, SamplePortal, SandboxServer
-
-    fault = None
-    if misbehave is not None:
-        kinds = [kind.value for kind in Misbehaviour]
-        if misbehave not in kinds:
-            raise UnknownName(f"no misbehaviour '{misbehave}'", f"use one of {', '.join(kinds)}")
-        fault = Fault(Misbehaviour(misbehave), frozenset(only) if only else None, times, seconds)
-    moment = _instant(as_of) if as_of else None
-    source = CapturedPortal(captures, moment) if captures else SamplePortal(seed, moment)
-    with SandboxServer(source, fault, port) as server:
-        # print, not rich: another program may read the address from a pipe
-        sys.stdout.write(f"BOCHISO_PORTAL_URL={server.url}\n")
-        sys.stdout.flush()
-        err.print("the sandbox answers until Ctrl-C")
-        try:
-            server.wait()
-        except KeyboardInterrupt:
-            err.print("stopped")
+    fault = fault_of(misbehave, only, times, seconds)
+    serve(captures, seed, _instant(as_of) if as_of else None, fault, port, err)
 
 
 @app.command()
@@ -315,11 +284,22 @@ def status(
     checksum: Annotated[
         bool, typer.Option("--checksum", help="print one hash of all the warehouse says")
     ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="only what is owed; the exit code says whether a person must act")
+    ] = False,
 ) -> None:
-    """What is in the warehouse, when it was read, how the last runs ended and what to do."""
-    from etl.cli_status import show_status
+    """What is in the warehouse, what is owed and how far it is, how the last runs ended and what to do.
 
+    `bochiso status --strict` is for cron, beside Airflow: exit code 0 where nothing is urgent.
+    """
+    from etl.cli_status import show_status, strict_status
+
+    if strict:
+        sys.exit(strict_status(get_settings(), out))
     show_status(get_settings(), err, checksum=checksum)
+
+
+app.add_typer(release_app, name="release")
 
 
 @app.command()

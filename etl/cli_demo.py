@@ -14,7 +14,9 @@ from etl.cli_run import (
     form_request,
     new_receipts,
     receipt_times,
+    report_request,
     run_in_order,
+    tell_drafts,
     workbook_path,
 )
 from etl.inbox.folder import ACCEPTED, REFUSED
@@ -77,18 +79,21 @@ def run_demo(settings: Settings, err: Console, out: Console) -> None:
         ("warehouse", f"{warehouse.display_url} (embedded, files in {home / 'postgres'})"),
     ):
         out.print(f"  {name:<18} {value}", soft_wrap=True, markup=False)
+    out.print("\nDrafts that wait for a signature (letter, appendix, page, open data, form), and what has gone out:")
+    tell_drafts(mine, province.code, month, out)
+    out.print(f"  BOCHISO_HOME={home} .venv/bin/bochiso release list", soft_wrap=True, markup=False)
     out.print("\nAsk the warehouse:", soft_wrap=True)
     out.print(f"  BOCHISO_HOME={home} .venv/bin/bochiso sql {_QUESTION}", soft_wrap=True, markup=False)
 
 
 def _runs() -> list[DagRunRequest]:
-    """The portal's months and their report, then what waits in the inbox and the form."""
+    """The portal's months, what waits in the inbox, the form, and the report of it all."""
     months = [{"province": _PROVINCE, "period": month} for month in _MONTHS]
     return [
         *(DagRunRequest("ingest_national_portal", month) for month in months),
-        DagRunRequest("monthly_report", months[-1]),
         INBOX_ONCE,
         form_request(_PROVINCE, _FORM),
+        report_request(_PROVINCE, Period.parse(_MONTHS[-1])),
     ]
 
 

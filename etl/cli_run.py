@@ -9,23 +9,29 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from etl.airflow_launch import DagRunRequest, DagRunResult, TaskResult, run_dags
+from etl.cli_release import tell_draft
 from etl.errors import BochisoError
 from etl.inbox.folder import ACCEPTED, RECEIPT_SUFFIXES, REFUSED
 from etl.periods import CALENDAR, Period, Window, window_of
 from etl.settings import Settings
-from etl.stages import named_province
+from etl.stages import named_province, ready_warehouse
+from etl.warehouse.release_ledger import DRAFT, releases
 
 # Tasks of the DAGs, for the progress bar; a test keeps the numbers true. Those of a mapped group count once.
 TASKS = {
     "ingest_national_portal": 8,
-    "monthly_report": 2,
-    "quarterly_report": 2,
-    "annual_report": 2,
+    "monthly_report": 8,
+    "quarterly_report": 8,
+    "annual_report": 8,
     "ingest_inbox": 5,
     "provincial_digitization": 2,
+    "read_portal_on_time": 2,
+    "watch_deadlines": 1,
 }
 # The DAG that makes the deliverables of a kind of period.
 REPORTS = {"month": "monthly_report", "quarter": "quarterly_report", "year": "annual_report"}
+# A person signs a draft when the run is over: the task that waits for it in Airflow is passed, nothing is released.
+SIGN_OFF = "report.sign_off"
 # The inbox is looked into once: nobody is there to wait for the next file.
 INBOX_ONCE = DagRunRequest("ingest_inbox", {"wait": False})
 
@@ -73,7 +79,7 @@ def run_jobs(
     conf = [{"province": identity.slug, "period": period.id} for period in periods]
     requests = [DagRunRequest("ingest_national_portal", item) for item in conf]
     if report:
-        requests.append(DagRunRequest(REPORTS[periods[-1].kind], conf[-1]))
+        requests.append(report_request(identity.slug, periods[-1]))
     results = _watched(settings, requests, err)
     if report and not results[-1].ok and _published(results[len(periods) - 1]):
         # The province is published; only the national page failed. The report does not need it.
@@ -84,6 +90,7 @@ def run_jobs(
                 err.print("the portal has no national page for this period: no ranking", soft_wrap=True)
     if report and results[-1].ok:
         out.print(f"workbook   {workbook_path(settings, identity.slug, periods[-1])}", soft_wrap=True)
+        tell_drafts(settings, identity.code, periods[-1], out)
     docs = settings.data_docs_dir / identity.code / periods[-1].id / "index.html"
     if docs.is_file():
         out.print(f"data docs  {docs}", soft_wrap=True)
@@ -157,6 +164,25 @@ def new_receipts(settings: Settings, before: Mapping[Path, int]) -> list[tuple[s
     """Verdict and path of the receipts written since ``before`` (``receipt_times``), by path."""
     now = receipt_times(settings)
     return [(path.parent.name, path) for path in sorted(now) if now[path] != before.get(path)]
+
+
+def report_request(slug: str, portal_period: Period) -> DagRunRequest:
+    """The run that makes the documents about a period of the portal: its workbook, and drafts of the reports it owes."""
+    conf = {"province": slug, "period": portal_period.id, "wait": False}
+    return DagRunRequest(REPORTS[portal_period.kind], conf, mark_success=(SIGN_OFF,))
+
+
+def tell_drafts(settings: Settings, province_code: str, portal_period: Period, out: Console) -> None:
+    """What waits for a signature of the reports about a period of the portal: its own, or the next month's."""
+    periods = {portal_period.id, portal_period.next().id}
+    with ready_warehouse(settings).connect() as connection:
+        found = [
+            one
+            for one in releases(connection, province_code)
+            if one.status == DRAFT and one.period_id in periods
+        ]
+    for one in found:
+        tell_draft(settings, one.release_id, out)
 
 
 def form_request(slug: str, window: Window) -> DagRunRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from etl.errors import UnknownName
 from etl.inbox.claim import unanswered
 from etl.inbox.folder import ACCEPTED, RECEIPT_SUFFIXES, REFUSED, Inbox
 from etl.periods import VIETNAM
+from etl.reference.calendar import load_calendar_overrides
 from etl.reference.provinces import load_provinces
 from etl.settings import Settings
 from etl.stages import ready_warehouse, system_clock
 from etl.warehouse.checksum import warehouse_checksum
+from etl.watch import current_statuses, strict_exit
 
 _SNAPSHOTS = """
 SELECT s.source, s.province_code, s.period_id, s.period_start || ' to ' || s.period_end,
@@ -43,6 +45,13 @@ ORDER BY (SELECT max(c.captured_at) FROM ops.capture c WHERE c.sha256 = q.captur
          length(q.locator), q.locator, q.rule
 LIMIT 12
 """
+# What is owed next, and what is late: a quarter's worth is a screen.
+_DEADLINES = """
+SELECT province_code, period_id, string_agg(duty, ' ' ORDER BY duty), to_char(target_date, 'Dy YYYY-MM-DD'), due_at,
+       state, max(released_at), array_to_string(min(missing_vi), ' ')
+FROM mart.deadlines WHERE released_at IS NULL OR due_at > %s
+GROUP BY province_code, period_id, release_set, target_date, due_at, state ORDER BY due_at, period_id LIMIT 16
+"""
 _RECEIPTS = 8
 
 
@@ -56,6 +65,7 @@ def show_status(settings: Settings, err: Console, *, checksum: bool) -> None:
         snapshots = connection.execute(_SNAPSHOTS).fetchall()
         runs = connection.execute(_RUNS).fetchall()
         refused = connection.execute(_REFUSED).fetchall()
+        deadlines = connection.execute(_DEADLINES, (system_clock() - timedelta(days=31),)).fetchall()
     console = Console(highlight=False, width=150 if not sys.stdout.isatty() else None)
     console.print(f"warehouse {warehouse.display_url}, home {settings.home}", soft_wrap=True)
     if not snapshots:
@@ -68,6 +78,10 @@ def show_status(settings: Settings, err: Console, *, checksum: bool) -> None:
                 snapshots,
             )
         )
+    if deadlines:
+        console.print("\nwhat is owed", style="bold")
+        headings = ("province", "report", "duties", "target day", "due", "state", "released", "missing")
+        console.print(_table(headings, deadlines))
     _show_inbox(settings, console)
     if refused:
         console.print(
@@ -110,6 +124,15 @@ def _answer(path: Path) -> tuple[Any, ...]:
         return said["state"], name, said["period_id"], *rows, reason
     except (ValueError, LookupError, TypeError, AttributeError):  # the folder is open to the staff
         return "unreadable", name, None, None, None, None, f"{path.name} is no receipt of ours"
+
+
+def strict_status(settings: Settings, out: Console) -> int:
+    """Print what is owed and needs a person, one line a matter; returns the exit code of ``etl.watch.strict_exit``."""
+    now = system_clock()
+    code, lines = strict_exit(current_statuses(settings, lambda: now), now, load_calendar_overrides())
+    for line in lines:
+        out.print(line, soft_wrap=True, markup=False)
+    return code
 
 
 def run_query(settings: Settings, query: str, err: Console) -> None:

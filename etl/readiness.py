@@ -13,7 +13,7 @@ from etl.deliver.sheet_text import time_vi
 from etl.duties import DueInput, DutyDue
 from etl.periods import VIETNAM
 from etl.warehouse.engine import Warehouse
-from etl.warehouse.known import missing_inputs_vi
+from etl.warehouse.known import last_read_whole, missing_inputs_vi
 
 PRELIMINARY, FINAL = "preliminary", "final"
 
@@ -92,12 +92,12 @@ def _portal(warehouse: Warehouse, due: DutyDue, wanted: DueInput, stage: str) ->
         ).fetchone()
     if row is None:
         return _Found(False, False, (f"Cổng Dịch vụ công quốc gia: chưa có số liệu {label}.",))
-    complete, captured_at = row
-    if not complete:
+    read_at = last_read_whole(warehouse, due.province_code or "", wanted.period.id)
+    if not row[0] or read_at is None:
         return _Found(False, False, (f"Cổng Dịch vụ công quốc gia: số liệu {label} chưa đủ sáu nhóm.",))
-    if captured_at < fresh_from(due, wanted, stage):
+    if read_at < fresh_from(due, wanted, stage):
         sentence = (
-            f"Cổng Dịch vụ công quốc gia: số liệu {label} mới đọc lúc {time_vi(captured_at)}, chưa đọc lại."
+            f"Cổng Dịch vụ công quốc gia: số liệu {label} mới đọc lúc {time_vi(read_at)}, chưa đọc lại."
         )
         return _Found(True, True, (sentence,))
     return _Found(True, True, ())

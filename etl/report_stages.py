@@ -19,6 +19,7 @@ from etl.readiness import FINAL, PRELIMINARY, assess, fresh_from
 from etl.reference.calendar import load_calendar_overrides
 from etl.reference.provinces import Province
 from etl.settings import Settings
+from etl.sources.national_portal.room import load_room
 from etl.stages import named_province, ready_warehouse
 from etl.warehouse import duty_ledger
 from etl.warehouse.engine import Warehouse, open_warehouse
@@ -30,6 +31,7 @@ Job = dict[str, Any]
 # A quarter ahead: a province's year is 68 rows, and whoever looks at the ledger sees what comes.
 AHEAD = timedelta(days=92)
 PRELIMINARY_KEY = "/preliminary"
+GIVEN_UP = timedelta(days=31)
 
 
 def own_provinces(settings: Settings) -> tuple[Province, ...]:
@@ -195,7 +197,8 @@ def captures_due(settings: Settings, clock: Clock) -> list[dict[str, str]]:
     """What must be read from the portal this morning for the duties that are open.
 
     From ``read_from_day`` on: every morning until a whole reading is there, and once more when the figures' days
-    have ended, so that the final report stands on a fresh one. The portal refreshes at about 02:00.
+    have ended, so that the final report stands on a fresh one. The portal refreshes at about 02:00. A month after
+    the due instant a period is no longer asked for every morning: `bochiso run` reads it.
     """
     now = clock()
     open_duties(settings, clock)
@@ -205,10 +208,12 @@ def captures_due(settings: Settings, clock: Clock) -> list[dict[str, str]]:
         waiting = _open(warehouse, province.code)
         years = sorted({Period.parse(period).year for period, _ in waiting})
         for due in owed_by(settings, province, years):
-            if (due.period.id, due.duty.id) not in waiting or now.astimezone(VIETNAM).date() < due.read_from:
+            if (due.period.id, due.duty.id) not in waiting or not _morning(
+                due
+            ) <= now <= due.due_at + GIVEN_UP:
                 continue
             for wanted in due.inputs:
-                if wanted.source != "national_portal" or now < min(wanted.window.ends_at, _morning(due)):
+                if wanted.source != "national_portal" or not _can_be_read(wanted.period):
                     continue
                 newest = last_read_whole(warehouse, province.code, wanted.period.id)
                 if newest is None or newest < _read_again(
@@ -216,6 +221,11 @@ def captures_due(settings: Settings, clock: Clock) -> list[dict[str, str]]:
                 ):
                     due_now[province.slug, wanted.period.id] = None
     return [{"province": province, "period": period} for province, period in due_now]
+
+
+def _can_be_read(period: Period) -> bool:
+    """Whether the current API can have the period: earlier ones are the legacy portal's, and come by other ways."""
+    return period.first_day >= Period.parse(load_room().first_period).first_day
 
 
 def _morning(due: DutyDue) -> datetime:

@@ -6,6 +6,8 @@ Provinces are files in ``etl/reference/provinces``; a new province is a new file
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -76,6 +78,9 @@ class Settings(BaseSettings):
         "",
         description="Provinces whose duties are kept, slugs apart by commas; default: the province.",
     )
+    report_poll_seconds: float = Field(
+        60.0, gt=0, le=3600, description="Time between two looks for a report's missing inputs."
+    )
     airflow_port: int = Field(8080, ge=1, le=65535, description="Port of Airflow's pages on 127.0.0.1.")
 
     @field_validator("home", "inbox", "deliverables")
@@ -134,6 +139,11 @@ class Settings(BaseSettings):
         return self.home / "letter"
 
     @property
+    def workbook_file(self) -> Path:
+        """Where an office puts its own ratings, targets and colours."""
+        return self.home / "workbook.yml"
+
+    @property
     def own_provinces(self) -> tuple[str, ...]:
         """Slugs or codes of the provinces whose duties this installation keeps."""
         named = tuple(name.strip() for name in self.report_provinces.split(",") if name.strip())
@@ -144,6 +154,11 @@ class Settings(BaseSettings):
         """The API's base address; a bare host means the portal's own path on it."""
         address = str(self.portal_url).rstrip("/")
         return address if (self.portal_url.path or "/") != "/" else f"{address}/api/v1/reporting"
+
+
+def environment_secrets() -> Mapping[str, str]:
+    """The variables that targets.yml and alerts.yml may name for passwords and tokens (``password_env``)."""
+    return os.environ
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ from typing import Any, TypedDict
 from etl.archive import Archive
 from etl.deliver.appendix_file import write_appendix
 from etl.deliver.digitization_file import write_digitization
+from etl.deliver.sheet_conventions import load_workbook_style
 from etl.errors import UnknownName, ValidationFailed
 from etl.periods import Period, window_of
 from etl.reference.indicators import load_catalogue
@@ -216,7 +217,13 @@ def deliver_appendix(settings: Settings, province_name: str, period_id: str, clo
     warehouse = ready_warehouse(settings)
     with stage_run(warehouse, "deliver", "appendix", province.code, period.id, clock) as run:
         require_complete(warehouse, province.code, period.id)
-        path = write_appendix(warehouse, province, period, settings.deliverables_dir)
+        path = write_appendix(
+            warehouse,
+            province,
+            period,
+            settings.deliverables_dir,
+            style=load_workbook_style(settings.workbook_file),
+        )
         run.message = path.name
     return path
 
@@ -234,7 +241,12 @@ def deliver_digitization(
     with stage_run(warehouse, "deliver", "digitization_form", province.code, period_id, clock) as run:
         require_digitization(warehouse, province.code, window)
         path = write_digitization(
-            warehouse, province, window, settings.deliverables_dir, forms_dir=settings.forms_dir
+            warehouse,
+            province,
+            window,
+            settings.deliverables_dir,
+            forms_dir=settings.forms_dir,
+            style=load_workbook_style(settings.workbook_file),
         )
         run.message = path.name
     return path

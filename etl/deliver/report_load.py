@@ -195,7 +195,7 @@ def load_earlier(connection: psycopg.Connection[Any], wanted: Wanted) -> Earlier
     number, released_at, publication_no = wanted.earlier
     rows = _Rows(connection, wanted.province_code, wanted.portal_period or wanted.period)
     found = rows(
-        "SELECT unit_name, indicator_code, field, coalesce(old_value::text, old_text) AS old_value,"
+        "SELECT unit_name, unit_code, period_id, indicator_code, field, coalesce(old_value::text, old_text) AS old_value,"
         " coalesce(new_value::text, new_text) AS new_value, old_captured_at, new_captured_at"
         " FROM mart.restatements WHERE province_code = %(province)s AND new_publication_no > %(since)s"
         " AND (period_start IS NULL AND period_id = %(period)s"

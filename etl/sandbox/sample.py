@@ -6,6 +6,7 @@ the real portal's. Same seed and same ``as_of``: same bytes, on any machine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from threading import Lock
 
@@ -16,7 +17,7 @@ from etl.sandbox.contract import GROUP_ENDPOINTS, SERVICE_RESULTS, Question
 from etl.sandbox.misbehaviour import to_json
 from etl.sandbox.sample_bodies import METRIC_BODIES, TREE_BODIES, Json
 from etl.sandbox.sample_national import service_results
-from etl.sandbox.sample_register import Figures, Register
+from etl.sandbox.sample_register import FIRST_YEAR, Figures, Register
 
 # What the portal's page asks for when nothing is said.
 _PAGE_SIZE = 200
@@ -28,16 +29,26 @@ class SamplePortal:
     ``seed`` changes all figures and no organisation. ``as_of`` (aware) is when the portal
     is asked: later months do not exist yet, the running month is partial, a month closed
     less than ten days ago bears its first figures (``sample_register``). None serves final
-    figures of whole years. Raises Terminal for an ``as_of`` without a time zone.
+    figures of whole years. ``past`` are provinces of before 2026 that this portal serves all the same,
+    with the departments and communes of their legal lists, from ``first_year`` on: today's API has
+    no district level and no history, a rehearsal of an earlier year needs one.
+    Raises Terminal for an ``as_of`` without a time zone.
     """
 
-    def __init__(self, seed: int = 766, as_of: datetime | None = None) -> None:
+    def __init__(
+        self,
+        seed: int = 766,
+        as_of: datetime | None = None,
+        *,
+        past: Sequence[Province] = (),
+        first_year: int = FIRST_YEAR,
+    ) -> None:
         if as_of is not None and as_of.tzinfo is None:
             raise Terminal(f"as_of {as_of} has no time zone", "write it like 2026-09-27T00:00+07:00")
         self.seed = seed
         self.as_of = as_of
-        self._register = Register(seed, as_of)
-        listed = (province for province in load_provinces().values() if province.portal_id)
+        self._register = Register(seed, as_of, first_year)
+        listed = (province for province in (*load_provinces().values(), *past) if province.portal_id)
         self._provinces = {str(province.portal_id): province for province in listed}
         self._lock = Lock()
 

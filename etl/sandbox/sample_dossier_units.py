@@ -34,9 +34,9 @@ def reporting_units(province: Province) -> tuple[SampleUnit, ...]:
 
     Raises Terminal for a province that neither the portal nor a list knows.
     """
-    if province.portal_id is not None:
-        return sample_units(province)
     listed = [unit for unit in load_listed_units() if unit.province_code == province.code]
+    if not listed and province.portal_id is not None:
+        return sample_units(province)
     if not listed:
         raise Terminal(
             f"{province.name} has no units to make sample figures for",
@@ -58,6 +58,12 @@ def reporting_units(province: Province) -> tuple[SampleUnit, ...]:
             )
         )
     return tuple(sorted(units, key=lambda unit: unit.code))
+
+
+@cache
+def portal_units(province: Province) -> tuple[SampleUnit, ...]:
+    """The units the sample portal names: those that keep dossiers, without districts, which its replies do not have."""
+    return tuple(unit for unit in reporting_units(province) if _BLOCK_OF_LEVEL[unit.level] != DISTRICT)
 
 
 def block_of(unit: SampleUnit, blocks: tuple[str, ...]) -> str:

@@ -21,9 +21,10 @@ import numpy as np
 from etl.periods import VIETNAM, Period
 from etl.reference.provinces import Province
 from etl.sandbox.sample_counts import Count, Counts, Procedures, ProvinceMonth, ProvinceSample
+from etl.sandbox.sample_dossier_units import portal_units
 from etl.sandbox.sample_noise import key
 from etl.sandbox.sample_scores import Share
-from etl.sandbox.sample_units import SampleUnit, sample_units
+from etl.sandbox.sample_units import SampleUnit
 
 RESTATED_AFTER = timedelta(days=10)
 # The current API holds no period before 2026 (docs/portal.md).
@@ -55,8 +56,9 @@ class Figures:
 class Register:
     """Figures of all provinces as they stood at ``as_of`` (aware; None = final, every month full)."""
 
-    def __init__(self, seed: int, as_of: datetime | None) -> None:
+    def __init__(self, seed: int, as_of: datetime | None, first_year: int = FIRST_YEAR) -> None:
         self._seed = seed
+        self._first_year = first_year
         self._as_of = as_of.astimezone(VIETNAM) if as_of is not None else None
         self._samples: dict[str, ProvinceSample] = {}
         self._month = lru_cache(maxsize=_MONTHS_KEPT)(self._draw_month)
@@ -64,7 +66,7 @@ class Register:
 
     def months_known(self, year: int, first: int, last: int) -> range:
         """The months of a stretch that have begun; empty where the portal has nothing."""
-        if year < FIRST_YEAR:
+        if year < self._first_year:
             return range(0)
         if self._as_of is not None:
             if self._as_of.year < year:
@@ -98,7 +100,7 @@ class Register:
 
     def _sample(self, province: Province) -> ProvinceSample:
         if province.code not in self._samples:
-            sample = ProvinceSample(province.code, sample_units(province), self._seed)
+            sample = ProvinceSample(province.code, portal_units(province), self._seed)
             self._samples[province.code] = sample
         return self._samples[province.code]
 

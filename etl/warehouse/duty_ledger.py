@@ -27,6 +27,7 @@ class DutyStatus:
     ``failure``: what the last attempt to build or send it said, None where it went well or none was made.
     ``release_no``/``built_at``: of the draft that waits for a signature, or of the newest release.
     ``refused_by``/``refusal``: who refused the last draft, and the comment; None where nobody did since.
+    ``waits``: the newest release is a draft that nobody has decided, also where an earlier one stands (a correction).
     ``restated``: how many values of the released documents the sources have changed since; 0: none.
     All instants are aware.
     """
@@ -52,6 +53,7 @@ class DutyStatus:
     refused_at: datetime | None = None
     released_at: datetime | None = None
     restated: int = 0
+    waits: bool = False
 
 
 def open_duties(
@@ -147,14 +149,14 @@ def set_failure(
     province_code: str,
     period_id: str,
     release_set: str,
-    failure: str,
+    failure: str | None,
     now: datetime,
 ) -> None:
-    """Write down what an attempt to build or send said."""
+    """Write down what an attempt to build or send said; None: it went well."""
     connection.execute(
         "UPDATE ops.duty SET failure = %s, failed_at = %s, updated_at = %s"
         " WHERE province_code = %s AND period_id = %s AND release_set = %s",
-        (failure, now, now, province_code, period_id, release_set),
+        (failure, now if failure else None, now, province_code, period_id, release_set),
     )
 
 
@@ -240,4 +242,5 @@ def _status(row: Mapping[str, Any], province_name: str) -> DutyStatus:
         refused_at=row["decided_at"] if refused else None,
         released_at=row["released_at"],
         restated=row["restated"],
+        waits=row["status"] == "draft",
     )

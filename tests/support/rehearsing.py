@@ -11,6 +11,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from etl.airflow_environment import airflow_environment
 from etl.airflow_launch import migrate_airflow
 from etl.settings import PROJECT_ROOT, Settings
@@ -56,6 +58,20 @@ class Year:
         return {one.day.isoformat() for one in self.told if (one.kind, one.period) == (kind, period)}
 
 
+def todays_catalogue_since(folder: Path, first_day: str) -> str:
+    """A copy of the indicator catalogue in which today's edition has held since ``first_day``; returns its path.
+
+    The portal's replies of before 2026 have another shape, which this program does not read yet: a rehearsal that
+    needs them rehearses the dates with figures in today's shape.
+    """
+    document = yaml.safe_load((PROJECT_ROOT / "etl/reference/indicators.yml").read_text(encoding="utf-8"))
+    newest = max(document["editions"], key=lambda edition: str(edition["valid_from"]))
+    document["editions"] = [newest | {"valid_from": first_day}]
+    path = folder / "indicators.yml"
+    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    return str(path)
+
+
 def rehearse(home: Path, plan: Mapping[str, Any], *, timeout: float = 900) -> Year:
     """Drive a year (or a part of one) and return what the ledger says at its end."""
     settings = Settings(
@@ -68,7 +84,8 @@ def rehearse(home: Path, plan: Mapping[str, Any], *, timeout: float = 900) -> Ye
     )
     home.mkdir(parents=True, exist_ok=True)
     settings.targets_file.write_text(
-        f"targets:\n  - name: cong-tinh\n    kind: folder\n    products: [D1, D4]\n    path: {home / 'sent'}\n", encoding="utf-8"
+        f"targets:\n  - name: cong-tinh\n    kind: folder\n    products: [D1, D4]\n    path: {home / 'sent'}\n",
+        encoding="utf-8",
     )
     (home / "sent").mkdir()
     server = ensure_running(home)
@@ -83,7 +100,13 @@ def rehearse(home: Path, plan: Mapping[str, Any], *, timeout: float = 900) -> Ye
         log = home / "rehearsal.log"
         with log.open("w") as out:
             done = subprocess.run(
-                [sys.executable, "-P", str(Path(__file__).with_name("rehearsal.py")), str(request), str(result)],
+                [
+                    sys.executable,
+                    "-P",
+                    str(Path(__file__).with_name("rehearsal.py")),
+                    str(request),
+                    str(result),
+                ],
                 env=environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -91,14 +114,19 @@ def rehearse(home: Path, plan: Mapping[str, Any], *, timeout: float = 900) -> Ye
                 timeout=timeout,
                 check=False,
             )
-        assert done.returncode == 0 and result.exists(), log.read_text(errors="replace")[-4000:]
+        if done.returncode or not result.exists():
+            raise AssertionError(log.read_text(errors="replace")[-4000:])
     finally:
         server.release()
     found = json.loads(result.read_text(encoding="utf-8"))
     return Year(
         deadlines=[
             Deadline(
-                period, duty, state, date.fromisoformat(target), datetime.fromisoformat(due),
+                period,
+                duty,
+                state,
+                date.fromisoformat(target),
+                datetime.fromisoformat(due),
                 datetime.fromisoformat(released) if released else None,
             )
             for period, duty, state, target, due, released in found["deadlines"]

@@ -185,7 +185,7 @@ COMMENT ON COLUMN ops.notification.period_id IS 'Report period.';
 COMMENT ON COLUMN ops.notification.duty IS 'Duties it is about.';
 COMMENT ON COLUMN ops.notification.day IS 'Day in Vietnam it belongs to.';
 COMMENT ON COLUMN ops.notification.message_vi IS 'What was said.';
-COMMENT ON COLUMN ops.notification.channels IS 'Channel -> sent or the error.';
+COMMENT ON COLUMN ops.notification.channels IS 'Channel -> {state, at, words, also}.';
 COMMENT ON COLUMN ops.notification.raised_at IS 'When it was noticed.';
 COMMENT ON COLUMN ops.notification.sent_at IS 'When every channel had it; null: some has not.';
 COMMENT ON COLUMN ops.notification.attempts IS 'How often it was tried.';
