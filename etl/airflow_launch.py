@@ -261,6 +261,19 @@ def _sole_use(settings: Settings) -> Iterator[None]:
         os.close(descriptor)
 
 
+def at_work(settings: Settings) -> bool:
+    """Whether Airflow is in use in this home folder right now (`bochiso up`, or a run)."""
+    file = airflow_home(settings) / "in_use.lock"
+    if not file.exists():
+        return False
+    with file.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 # --- the whole set --------------------------------------------------------------------
 
 

@@ -56,6 +56,7 @@ def list_releases(
 
 def show_release(settings: Settings, release_id: str, out: Console) -> None:
     """What a release is, its files with their hashes, and where it was sent."""
+    release_id = _one(settings, release_id).release_id
     with ready_warehouse(settings).connect() as connection:
         one = release_ledger.find(connection, release_id)
         files = release_ledger.files_of(connection, release_id)

@@ -94,6 +94,9 @@ def _draft(
             content_sha256, rendered = render_against(mart, wanted, products, _materials(settings))
         known = _same(of_set, standing, content_sha256, job)
         if known is not None:
+            if known.status == DRAFT:
+                state = duty_ledger.AWAITING_SIGN_OFF
+                duty_ledger.set_state(connection, province.code, period.id, job["set"], state, clock(), gaps)
             return None if known.status == RELEASED else known
         number = max((one.release_no for one in earlier), default=0) + 1
         document = manifest(wanted, number, job["set"], list(products), rendered, publication_no)

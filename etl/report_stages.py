@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, time, timedelta
-from itertools import groupby
 from typing import Any
 
 from etl.duties import DutyDue, duties_file, load_duties, owed
@@ -103,7 +102,8 @@ def report_jobs(
         jobs += [
             _job(province, period, name, stage, asked=False)
             for name, together in _sets(dues)
-            if not preliminary or together[0].preliminary_at is not None
+            # A preliminary run that is retried after the window has closed must not come after the final one.
+            if not preliminary or (together[0].preliminary_at is not None and now < together[0].cut_off)
         ]
     return jobs
 
@@ -115,8 +115,11 @@ def _of_kind(period: Period, kind: str) -> Period:
 
 
 def _sets(dues: Sequence[DutyDue]) -> list[tuple[str, list[DutyDue]]]:
-    ordered = sorted(dues, key=lambda due: due.duty.release_set, reverse=True)
-    return [(name, list(group)) for name, group in groupby(ordered, key=lambda due: due.duty.release_set)]
+    """What leaves together, in the order of duties.yml."""
+    found: dict[str, list[DutyDue]] = {}
+    for due in dues:
+        found.setdefault(due.duty.release_set, []).append(due)
+    return list(found.items())
 
 
 def _job(province: Province, period: Period, release_set: str, stage: str, *, asked: bool) -> Job:
@@ -165,6 +168,7 @@ def inputs_ready(settings: Settings, job: Job, clock: Clock) -> dict[str, Any]:
             duty_ledger.BUILDING if found.ready else duty_ledger.AWAITING_INPUT,
             now,
             found.lacking,
+            undecided=False,
         )
     ready = found.ready or (bool(job.get("asked")) and found.possible)
     return {"ready": ready, "waiting_for": list(found.lacking), "go_ahead_at": found.go_ahead_at.isoformat()}

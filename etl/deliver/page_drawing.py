@@ -48,7 +48,7 @@ class Layer:
 
 @cache
 def _marks(
-    kind: str, ends: tuple[str, ...], channel: tuple[str, str] | None, **options: Any
+    kind: Any, ends: tuple[str, ...], channel: tuple[str, str] | None, **options: Any
 ) -> dict[str, Any]:
     """Mark and encoding, built and checked by Altair once for each kind: a page has some eighty layers of a dozen.
 

@@ -304,7 +304,9 @@ def components_table(report: Report) -> Table:
         rows.append(
             _component_row(
                 own
-                or IndicatorRow("group", group.code, group.code, group.name, *[None] * 4, group.max_score),
+                or IndicatorRow(
+                    "group", group.code, group.code, group.name, None, None, None, None, group.max_score
+                ),
                 maximum=group.max_score,
                 strong=True,
             )

@@ -121,10 +121,14 @@ def set_state(
     state: str,
     now: datetime,
     missing: Iterable[str] | None = None,
+    *,
+    undecided: bool = True,
 ) -> None:
     """Move the duties of a set that have not been released; what is missed stays missed until it is released.
 
-    ``missing`` replaces what the ledger says is missing; None leaves it. A new state clears an earlier failure.
+    ``missing`` replaces what the ledger says is missing; None leaves it. A draft clears an earlier failure.
+    Without ``undecided`` duties whose draft waits for a signature stay as they are: looking at inputs takes no
+    draft back.
     """
     connection.execute(
         "UPDATE ops.duty SET state = CASE WHEN state = 'missed' THEN state ELSE %(state)s END, updated_at = %(now)s,"
@@ -132,8 +136,9 @@ def set_state(
         " failed_at = CASE WHEN %(state)s = 'awaiting_sign_off' THEN NULL ELSE failed_at END,"
         " missing_vi = coalesce(%(missing)s, missing_vi)"
         " WHERE province_code = %(province)s AND period_id = %(period)s AND release_set = %(set)s"
-        " AND released_at IS NULL",
+        " AND released_at IS NULL AND (%(undecided)s OR state <> 'awaiting_sign_off')",
         {
+            "undecided": undecided,
             "state": state,
             "now": now,
             "missing": list(missing) if missing is not None else None,
