@@ -20,7 +20,6 @@ from etl.deliver.release import (
     Materials,
     Rendered,
     manifest,
-    render_against,
     render_set,
     write_folder,
 )
@@ -90,8 +89,11 @@ def _draft(
         corrected = standing if standing and standing.stage == job["stage"] == FINAL else None
         publication_no = current_publication(warehouse)
         wanted = _wanted(province, dues, job["stage"], gaps, corrected)
+        materials = _materials(settings)
         with as_known(warehouse, publication_no) as mart:
-            content_sha256, rendered = render_against(mart, wanted, products, _materials(settings))
+            # As if nothing had been released before: references to an earlier release would hide equal numbers.
+            rendered = render_set(mart, replace(wanted, earlier=None), products, materials)
+        content_sha256 = rendered.content_sha256
         known = _same(of_set, standing, content_sha256, job)
         if known is not None:
             if known.status == DRAFT:
@@ -99,6 +101,9 @@ def _draft(
                 duty_ledger.set_state(connection, province.code, period.id, job["set"], state, clock(), gaps)
             return None if known.status == RELEASED else known
         number = max((one.release_no for one in earlier), default=0) + 1
+        if wanted.earlier is not None:
+            with as_known(warehouse, publication_no) as mart:
+                rendered = render_set(mart, wanted, products, materials, number=number)
         document = manifest(wanted, number, job["set"], list(products), rendered, publication_no)
         release = _new_release(
             province, dues, job, number, content_sha256, document, publication_no, gaps, corrected, clock()
@@ -139,7 +144,12 @@ def _wanted(
     windows = [one.window for due in dues for one in due.inputs if one.source == "digitization"]
     earlier = None
     if corrected is not None and corrected.released_at is not None:
-        earlier = (corrected.release_no, corrected.released_at, corrected.publication_no)
+        earlier = (
+            corrected.release_no,
+            corrected.released_at,
+            corrected.publication_no,
+            tuple(corrected.gaps_vi),
+        )
     return Wanted(
         province_code=province.code,
         names=ProvinceNames(province=province.name, office=province.office),
@@ -331,7 +341,7 @@ def render_again(settings: Settings, release_id: str, clock: Clock) -> dict[str,
     wanted = replace(wanted, window=replace(wanted.window, kind=release.calendar))
     products = {due.duty.id: due.duty.product for due in dues if due.duty.id in release.duties}
     with as_known(warehouse, release.publication_no) as mart:
-        rendered = render_set(mart, wanted, products, _materials(settings))
+        rendered = render_set(mart, wanted, products, _materials(settings), number=release.release_no)
     again = {file.path: file.sha256 for file in rendered.files}
     stated = {one.path: one.sha256 for one in files}
     return {

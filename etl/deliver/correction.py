@@ -51,6 +51,7 @@ def render_correction(report: Report, *, number: int, template: Path | None = No
         "so_don_vi": number_vi(units),
         "dinh_chinh": shown,
         "con_lai": number_vi(rest) if rest > 0 else "",
+        "bo_sung": [plain_text(gap) for gap in earlier.gaps if gap not in report.gaps],
     }
     title = f"Đính chính báo cáo {report.period.label_vi}, {report.names.province}, lần phát hành {number}"
     return render_docx(template or CORRECTION_TEMPLATE, values, properties(report, title))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -101,9 +101,16 @@ class Materials:
 
 
 def render_set(
-    connection: psycopg.Connection[Any], wanted: Wanted, products: Mapping[str, str], materials: Materials
+    connection: psycopg.Connection[Any],
+    wanted: Wanted,
+    products: Mapping[str, str],
+    materials: Materials,
+    *,
+    number: int = 0,
 ) -> Rendered:
     """Render products (duty id -> product of duties.yml) of one report period; the transaction says as of when.
+
+    ``number`` is the release's own, named where it corrects an earlier one; nothing else depends on it.
 
     Raises ReportNotReady where an input that a product cannot do without is not there.
     """
@@ -118,9 +125,7 @@ def render_set(
             RenderedFile(f"phieu-chat-luong-{wanted.period.id}.html", render_quality_sheet(report), None)
         )
         if report.earlier is not None:
-            content = render_correction(
-                report, number=report.earlier.number, template=materials.correction_template
-            )
+            content = render_correction(report, number=number, template=materials.correction_template)
             files.append(RenderedFile(f"dinh-chinh-{wanted.period.id}.docx", content, None))
     digitization = (
         report.digitization if report else load_window(connection, wanted.province_code, wanted.window)
@@ -179,19 +184,6 @@ def _render(
         ]
         return [page, *data_files]
     raise Terminal(f"nothing makes the product '{product}' of duty {duty}", "correct product in duties.yml")
-
-
-def render_against(
-    connection: psycopg.Connection[Any], wanted: Wanted, products: Mapping[str, str], materials: Materials
-) -> tuple[str, Rendered]:
-    """The hash over the documents as if nothing had been released before, and the documents with what has changed since.
-
-    The hash tells whether the numbers are those of another release; references to that release would hide it.
-    """
-    plain = render_set(connection, replace(wanted, earlier=None), products, materials)
-    if wanted.earlier is None:
-        return plain.content_sha256, plain
-    return plain.content_sha256, render_set(connection, wanted, products, materials)
 
 
 def manifest(

@@ -76,6 +76,7 @@ class EarlierRelease:
     number: int
     released_at: datetime
     changes: tuple[Restatement, ...]  # what the sources have changed since, the province's own first
+    gaps: tuple[str, ...] = ()  # what it said was missing
 
 
 @dataclass(frozen=True)

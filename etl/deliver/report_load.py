@@ -36,7 +36,7 @@ class Wanted:
     """What is to be reported: the report's own period and the windows of its inputs.
 
     ``stage`` is preliminary or final; ``gaps`` are the Vietnamese sentences on what lacks, as they were when the
-    draft was made. ``earlier`` is the release that stands (number, when it went out, its publication number).
+    draft was made. ``earlier`` is the release that stands (number, when it went out, its publication number, its gaps).
     """
 
     province_code: str
@@ -47,7 +47,7 @@ class Wanted:
     stage: str
     due_at: datetime
     gaps: tuple[str, ...]
-    earlier: tuple[int, datetime, int] | None = None
+    earlier: tuple[int, datetime, int, tuple[str, ...]] | None = None
 
 
 @contextmanager
@@ -192,7 +192,7 @@ def load_earlier(connection: psycopg.Connection[Any], wanted: Wanted) -> Earlier
     """What the sources have changed since the release that stands, the province's own figures first."""
     if wanted.earlier is None:
         return None
-    number, released_at, publication_no = wanted.earlier
+    number, released_at, publication_no, gaps = wanted.earlier
     rows = _Rows(connection, wanted.province_code, wanted.portal_period or wanted.period)
     found = rows(
         "SELECT unit_name, unit_code, period_id, indicator_code, field, coalesce(old_value::text, old_text) AS old_value,"
@@ -207,7 +207,7 @@ def load_earlier(connection: psycopg.Connection[Any], wanted: Wanted) -> Earlier
         last=wanted.window.last,
     )
     changes = (row | {key: number_or_text(row[key]) for key in ("old_value", "new_value")} for row in found)
-    return EarlierRelease(number, released_at, tuple(Restatement(**row) for row in changes))
+    return EarlierRelease(number, released_at, tuple(Restatement(**row) for row in changes), gaps)
 
 
 def snapshots_behind(

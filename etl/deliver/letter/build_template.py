@@ -386,10 +386,17 @@ def correction() -> Doc:
     )
     body(document, (
         "Báo cáo kết quả thực hiện Bộ chỉ số kỳ báo cáo {{ ky_bao_cao }} của {{ co_quan }} được phát hành lần "
-        "{{ lan_cu }} lúc {{ phat_hanh_luc }}. Sau đó các nguồn số liệu đã thay đổi. {{ co_quan }} phát hành lần "
+        "{{ lan_cu }} lúc {{ phat_hanh_luc }}. Sau đó các nguồn số liệu {% if dinh_chinh %}đã thay đổi{% else %}có "
+        "cập nhật{% endif %}. {{ co_quan }} phát hành lần "
         "{{ lan_moi }} theo số liệu đọc đến {{ doc_luc }} để thay thế; bản lần {{ lan_cu }} được lưu để đối chiếu.",
         "plain",
     ))  # fmt: skip
+    block(document, "{%p if bo_sung %}")
+    body(document, ("Bản lần {{ lan_moi }} bổ sung số liệu mà bản lần {{ lan_cu }} ghi là còn thiếu:", "plain"))
+    block(document, "{%p for b in bo_sung %}")
+    body(document, ("- {{ b }}", "plain"))
+    block(document, "{%p endfor %}")
+    block(document, "{%p endif %}")
     block(document, "{%p if not dinh_chinh %}")
     body(document, ("Không có giá trị nào của nguồn thay đổi so với lần phát hành {{ lan_cu }}./.", "plain"))
     block(document, "{%p else %}")
