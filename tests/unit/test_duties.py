@@ -319,7 +319,21 @@ def test_an_office_with_other_orders_puts_its_own_file_beside_its_figures(tmp_pa
         (set_key(0, "inputs", value=[]), "D1.inputs"),
         (set_key(3, "run_at", value=1050), "D4.run_at: write the hour in quotes"),
         (set_key(3, "run_at", value="25:00"), "D4.run_at"),
-        (set_key(3, "run_at", value="04:30+07:00"), "D4: Value error, run_at is an hour in Vietnam"),
+        (
+            set_key(3, "run_at", value="04:30+07:00"),
+            "D4: Value error, run_at and go_ahead_at are hours in Vietnam",
+        ),
+        (
+            set_key(3, "go_ahead_at", value="14:00Z"),
+            "D4: Value error, run_at and go_ahead_at are hours in Vietnam",
+        ),
+        (set_key(3, "go_ahead_at", value=840), "D4.go_ahead_at: write the hour in quotes"),
+        (set_key(3, "read_from_day", value=16), "D4.read_from_day"),
+        (set_key(3, "release_set", value="Báo cáo"), "D4.release_set"),
+        (
+            set_key(3, "sign_off", value=False),
+            "D2, D3, D4 are released together (bao-cao): let sign_off be the same",
+        ),
         (set_key(3, "product", value="fax"), "D4.product"),
         (set_key(3, "legal_basis", value=[]), "D4.legal_basis"),
         (set_key(1, "name_vi", value=""), "D2.name_vi"),
@@ -400,8 +414,24 @@ def test_a_provinces_own_year_is_printed_and_an_empty_one_said(tmp_path: Path) -
 
 
 def test_duties_with_dates_of_their_own_get_a_line_of_their_own(tmp_path: Path) -> None:
-    path = written(tmp_path, set_key(1, "due", "last_second_before", value=26))
+    def change(document: dict[str, Any]) -> None:
+        set_key(1, "due", "last_second_before", value=26)(document)
+        set_key(1, "release_set", value="bao-cao-rieng")(document)  # what leaves together is due together
+
+    path = written(tmp_path, change)
     duties = load_duties(path)
     found = owed(None, 2026, duties=duties)
     assert reports_table(found).row_count == 2 * 17
     assert duties_table(duties, found).row_count == 4
+
+
+def test_inputs_are_waited_for_until_the_afternoon_of_the_target_day_but_never_less_than_the_final_run() -> (
+    None
+):
+    """Friday 16 October 2026 is a target day after the cut-off; Friday 13 February 2026 comes before it."""
+    due = {(one.duty.id, one.period.id): one for one in owed(None, 2026)}
+    october, february = due["D2", "2026-10"], due["D2", "2026-02"]
+    assert october.go_ahead_at == datetime(2026, 10, 16, 14, 0, tzinfo=VIETNAM)
+    assert october.read_from == date(2026, 10, 10)
+    assert february.preliminary_go_ahead_at == datetime(2026, 2, 13, 14, 0, tzinfo=VIETNAM)
+    assert february.go_ahead_at == february.final_at == datetime(2026, 2, 15, 4, 30, tzinfo=VIETNAM)

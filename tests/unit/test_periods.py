@@ -237,3 +237,10 @@ def test_overrides_outrank_weekend_and_holiday() -> None:
 def test_the_working_day_before_a_working_day_is_strictly_before_it() -> None:
     assert working_day_before(date(2026, 10, 16)) == date(2026, 10, 15)
     assert working_day_before(date(2026, 10, 19)) == date(2026, 10, 16)
+
+
+def test_the_next_period_is_the_one_whose_previous_it_is() -> None:
+    for year in (2025, 2026):
+        for period in periods_of_year(year):
+            assert period.next().previous() == period
+            assert period.next().kind == period.kind
