@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from airflow.sdk import dag, task
+from airflow.sdk import CronTriggerTimetable, dag, task
 from orchestration.outcomes import run_stage
 
 DOC = """
 ### Sweeping
 
-Every night at 02:30: files with personal data that are older than `BOCHISO_RETENTION_DAYS` are deleted from the
-archive (their manifests and figures stay) and from `accepted/` and `refused/` of the inbox; work folders that
-nothing needs any more are removed.
+Every night at 02:30 in Vietnam: files with personal data that are older than `BOCHISO_RETENTION_DAYS` are deleted
+from the archive (their manifests and figures stay) and from `accepted/` and `refused/` of the inbox; work folders
+that nothing needs any more are removed.
 """
 
 
 @dag(
     dag_id="housekeeping",
-    schedule="30 2 * * *",
+    schedule=CronTriggerTimetable("30 2 * * *", timezone="Asia/Ho_Chi_Minh"),
     start_date=datetime(2026, 1, 1),
     catchup=False,
     is_paused_upon_creation=False,

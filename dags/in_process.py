@@ -135,10 +135,12 @@ def main(request_file: Path, result_file: Path) -> int:
             from airflow.dag_processing.dagbag import DagBag
             from airflow.sdk.listener import get_listener_manager
 
-            bag = DagBag(request["dags_folder"])
             watcher = Watcher()
             get_listener_manager().add_listener(watcher)
             for wanted in request["runs"]:
+                # Anew each time (0.1 s): Airflow writes a run's configuration into the parameters of the DAG object,
+                # and the next run of the same DAG would find it there.
+                bag = DagBag(request["dags_folder"])
                 dag = bag.dags.get(wanted["dag_id"])
                 if dag is None:
                     broken = "; ".join(f"{path}: {text}" for path, text in bag.import_errors.items())

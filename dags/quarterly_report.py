@@ -1,38 +1,39 @@
-"""When a quarter's deliverables are made. The work is in etl/stages.py."""
+"""When a quarter's reports are made. The work is in etl/report_stages.py."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from airflow.sdk import dag
-from orchestration.assets import PROVINCE_SNAPSHOT
-from orchestration.report import MANNERS, appendix_of, by_hand
+from orchestration.report import DEADLINES, MANNERS, ReportDag, by_hand, report_tasks
+
+from plugins.report_timetable import VIETNAM, ReportTimetable
 
 DOC = """
-### The quarter's appendix workbook (D3)
+### The quarter's reports: the digitization form (D1); letter, appendix and public copy (D2 to D4)
 
-Started by the asset `province_snapshot` (a complete snapshot has become visible), or by hand
-with `province` and `period`. Months and years among the events are left to their own DAGs.
-A report is made of a complete snapshot only; the same snapshot gives the same bytes.
+Started right after the cut-off (the 15th at 04:30 in Vietnam, `duties.yml`), one run per report period; the
+partition key names the period, so that clearing or retrying next month makes the same report.
+It is compared with the quarter before it, never across the break of the series between 2025 and 2026.
 
-A quarter read while it runs is marked *số liệu tạm thời*; it is compared with the quarter before it, never across
-the break of the series between 2025 and 2026.
+For every province and set: **await_inputs** (in the triggerer, until the go-ahead hour of the target day at the
+latest) → **build** (a draft) → **sign_off** (a person approves or refuses, with a comment) → **release** →
+**send**. Nothing is released that the ledger does not call approved. What has not changed is not built again.
+
+By hand: `province` and `period` (the portal's, as in `2026-Q3`) write the appendix workbook of that period first.
+Past periods: Airflow's backfill over the days on which their runs fell, or `bochiso run`.
 """
 
 
-@dag(
+with ReportDag(
     dag_id="quarterly_report",
-    schedule=[PROVINCE_SNAPSHOT],
-    start_date=datetime(2023, 1, 1),
-    catchup=False,
-    is_paused_upon_creation=False,  # nothing starts by the clock, and a paused report would miss its asset
+    schedule=ReportTimetable("quarter"),
+    start_date=datetime(2023, 1, 1, tzinfo=VIETNAM),
+    catchup=False,  # after a stop the newest run is made up for; older ones a person starts
+    is_paused_upon_creation=False,
+    deadline=DEADLINES,
     params=by_hand("2026-Q3"),
     default_args=MANNERS,
     tags=["report", "quarterly"],
     doc_md=DOC,
-)
-def quarterly_report() -> None:
-    appendix_of("quarter")
-
-
-quarterly_report()
+):
+    report_tasks("quarter")

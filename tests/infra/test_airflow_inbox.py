@@ -6,12 +6,12 @@ import json
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.airflow import UP, Start, call, family, free_port, living, read_until, wait_for
+from airflow_pages import Pages
+from support.airflow import UP, Start, family, free_port, living, read_until, wait_for
 
 from etl.periods import Period, window_of
 from etl.reference.provinces import find_province
@@ -57,37 +57,13 @@ def receipts(settings: Settings, verdict: str) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in found]
 
 
-@dataclass
-class Pages:
-    """Airflow's API, as its pages use it."""
-
-    url: str
-    token: str
-
-    @classmethod
-    def open(cls, said: str) -> Pages:
-        _, url, user, passwords = said.split(maxsplit=3)
-        password = json.loads(Path(passwords.strip()).read_text())[user]
-        body = {"username": user, "password": password}
-        return cls(url, call(f"{url}/auth/token", method="POST", body=body)["access_token"])
-
-    def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        page = call(f"{self.url}/api/v2/dags/{dag_id}/dagRuns?order_by=id&limit=50", self.token)
-        return page["dag_runs"]  # type: ignore[no-any-return]
-
-    def tasks(self, dag_id: str, run_id: str = "~") -> list[dict[str, Any]]:
-        address = f"{self.url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=100"
-        return call(address, self.token)["task_instances"]  # type: ignore[no-any-return]
-
-    def waits(self) -> bool:
-        """The newest run of the inbox waits in the triggerer, and nothing else of it is under way."""
-        runs = self.runs("ingest_inbox")
-        if not runs or runs[-1]["state"] != "running":
-            return False
-        states = {
-            task["task_id"]: task["state"] for task in self.tasks("ingest_inbox", runs[-1]["dag_run_id"])
-        }
-        return states.pop("await_files") == "deferred" and set(states.values()) <= {None}
+def waits(pages: Pages) -> bool:
+    """The newest run of the inbox waits in the triggerer, and nothing else of it is under way."""
+    runs = pages.runs("ingest_inbox")
+    if not runs or runs[-1]["state"] != "running":
+        return False
+    states = {task["task_id"]: task["state"] for task in pages.tasks("ingest_inbox", runs[-1]["dag_run_id"])}
+    return states.pop("await_files") == "deferred" and set(states.values()) <= {None}
 
 
 def busy_workers(pid: int) -> list[str]:
@@ -104,12 +80,12 @@ def test_the_inbox_waits_without_a_worker_and_answers_what_is_dropped(
     process = start(UP, settings.home, DAGS, settings.airflow_port, **marks)
     pages = Pages.open(read_until(process, "ready"))
 
-    wait_for(lambda: pages.waits() and not busy_workers(process.pid), 90)
+    wait_for(lambda: waits(pages) and not busy_workers(process.pid), 90)
     assert any("LocalExecutor:" in name for name in family(process.pid).values()), "saw workers at all"
     for _ in range(5):  # a wait of several looks at the inbox
         time.sleep(POLL)
         assert busy_workers(process.pid) == []
-        assert pages.waits()
+        assert waits(pages)
 
     good = drop(settings, "biểu tháng 5.xlsx")
     dropped = time.monotonic()
@@ -126,7 +102,7 @@ def test_the_inbox_waits_without_a_worker_and_answers_what_is_dropped(
     [refused] = receipts(settings, "refused")
     assert (refused["file_name"], refused["state"]) == (wrong.name, "refused")
     assert "06/VPCP" in refused["refusal"]["message_vi"]
-    wait_for(pages.waits, 60)
+    wait_for(lambda: waits(pages), 60)
     first, second, third = pages.runs("ingest_inbox")
     states = {
         run["dag_run_id"]: {
@@ -169,7 +145,7 @@ def test_the_inbox_waits_without_a_worker_and_answers_what_is_dropped(
         later.name: "already_known",
     }
     assert len(receipts(settings, "refused")) == 1
-    wait_for(pages.waits, 60)
+    wait_for(lambda: waits(pages), 60)
     working = family(process.pid)
     process.send_signal(signal.SIGTERM)  # the wait itself is no reason to go on
     process.communicate(timeout=60)
