@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,35 +14,18 @@ from typing import Any
 
 import pytest
 import typer
+from documents_reading import FENCE, PAGES, flat, name_of, rows_of, text_of
 from pydantic_core import PydanticUndefined
 
 from etl import errors
 from etl.cli import app
+from etl.deliver.release import Materials
+from etl.duties import duties_file
 from etl.settings import PROJECT_ROOT, Settings
+from etl.watch_strict import ACT, WAITS, WELL
 
-_ELSEWHERE = {".venv", "var", ".git", "node_modules", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
-PAGES = sorted(
-    page
-    for page in PROJECT_ROOT.rglob("*.md")
-    if not _ELSEWHERE.intersection(page.relative_to(PROJECT_ROOT).parts)
-)
 VIEWS = sorted((PROJECT_ROOT / "sql" / "marts").glob("*.sql"))
-_FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
-
-
-def text_of(*parts: str) -> str:
-    return PROJECT_ROOT.joinpath(*parts).read_text(encoding="utf-8")
-
-
-def rows_of(text: str) -> list[list[str]]:
-    """The cells of every table row of a page, without heads and rules."""
-    lines = [line for line in text.splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
-
-
-def name_of(page: Path) -> str:
-    return page.relative_to(PROJECT_ROOT).as_posix()
 
 
 # --- settings -------------------------------------------------------------------------
@@ -66,6 +50,9 @@ def test_the_documented_default_is_the_default(name: str) -> None:
     if default is None:
         assert shown == "not set"
         assert "not set: " in meaning or "reserved" in meaning
+    elif default == "":
+        assert shown == "empty"
+        assert "empty: " in meaning
     elif name == "home":
         assert default == PROJECT_ROOT / "var"
         assert "`var`" in shown
@@ -83,6 +70,28 @@ def test_no_page_names_a_setting_that_does_not_exist() -> None:
     }
     assert len(named) > 30
     assert {(page, word) for page, word in named if word not in known} == set()
+
+
+def test_every_file_an_office_may_put_into_the_home_folder_is_documented(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    files = {settings.alerts_file, settings.targets_file, settings.workbook_file, tmp_path / "duties.yml"}
+    assert duties_file(tmp_path) != tmp_path / "duties.yml"
+    (tmp_path / "duties.yml").touch()
+    assert duties_file(tmp_path) == tmp_path / "duties.yml"
+    settings.letter_dir.mkdir()
+    names = ("mau-bao-cao.docx", "mau-dinh-chinh.docx", "kien-nghi.yml")
+    files |= {settings.letter_dir / name for name in names}
+    for path in files:
+        path.touch()
+    of_home = Materials.of_home(tmp_path, settings.forms_dir, settings.letter_dir)
+    taken = {of_home.letter_template, of_home.letter_rules, of_home.correction_template}
+    assert taken | {of_home.workbook_style} <= files  # the names are those the program looks for
+    assert None not in taken
+    section = text_of("docs", "settings.md").partition("## Files of the home folder")[2].partition("\n## ")[0]
+    told = {row[0].strip("`") for row in rows_of(section)}
+    folders = {f"{folder.name}/*.yml" for folder in (settings.forms_dir, settings.provinces_dir)}
+    wanted = {path.relative_to(tmp_path).as_posix() for path in files} | folders | {"provinces/units_*.csv"}
+    assert told - {"file"} == wanted
 
 
 # --- commands -------------------------------------------------------------------------
@@ -116,6 +125,46 @@ def test_the_readme_names_every_option(path: str) -> None:
     assert set(re.findall(r"`(-[-\w]+)`", COMMAND_ROWS[path][2])) == options
 
 
+def typed() -> list[tuple[str, list[str]]]:
+    """Every line that begins with our command in the boxes of all pages: page, and the words as a shell reads them."""
+    found = []
+    for page in PAGES:
+        for box in FENCE.findall(page.read_text(encoding="utf-8")):
+            whole = re.sub(r"\\\n\s*", "", box)
+            # A query in quotes goes on over several lines.
+            for line in re.findall(
+                r"^ *((?:[A-Z_]+=\S+ +)*(?:\.venv/bin/)?bochiso (?:\"[^\"]*\"|[^\n\"])*)", whole, re.M
+            ):
+                words = shlex.split(line, comments=True)
+                words = words[next(i for i, word in enumerate(words) if word.endswith("bochiso")) + 1 :]
+                found.append((name_of(page), words))
+    return found
+
+
+def test_every_command_that_is_shown_exists_with_its_options() -> None:
+    """Commands in boxes are typed as they stand: the names and options must be the program's."""
+    shown = typed()
+    assert len(shown) > 40
+    assert {page for page, _ in shown} >= {"README.md", "docs/runbooks/correction.md"}
+    wrong = []
+    for page, words in shown:
+        path = next(
+            (
+                path
+                for path in sorted(COMMANDS, key=len, reverse=True)
+                if " ".join(["bochiso", *words, ""]).startswith(f"{path} ")
+            ),
+            None,
+        )
+        if path is None:
+            wrong.append(f"{page}: bochiso {' '.join(words)}")
+            continue
+        known = {option for item in COMMANDS[path].params for option in item.opts}
+        given = {word.partition("=")[0] for word in words if re.match(r"--?[a-zA-Z]", word)}
+        wrong += [f"{page}: {path} {option}" for option in sorted(given - known)]
+    assert wrong == []
+
+
 def test_some_commands_have_options() -> None:
     assert sum("--" in row[2] for row in COMMAND_ROWS.values()) > 3
 
@@ -124,15 +173,11 @@ def test_the_readme_says_what_continuous_integration_relies_on() -> None:
     targets = re.findall(r"^([a-z]+):", text_of("Makefile"), re.MULTILINE)
     assert {"demo", "test", "setup", "lint", "lock"} <= set(targets)
     assert (
-        "the test command that continuous integration relies on is `make test`" in _flat("README.md").lower()
+        "the test command that continuous integration relies on is `make test`" in flat("README.md").lower()
     )
-    named = set(re.findall(r"`make ([a-z]+)`", _FENCE.sub("", text_of("README.md"))))
+    named = set(re.findall(r"`make ([a-z]+)`", FENCE.sub("", text_of("README.md"))))
     assert named <= {*targets}
     assert len(named) > 2
-
-
-def _flat(*parts: str) -> str:
-    return " ".join(text_of(*parts).split())
 
 
 # --- exit codes -----------------------------------------------------------------------
@@ -163,6 +208,13 @@ def test_the_help_text_has_the_same_codes() -> None:
     assert set(re.findall(r"\*\*(\d+)\*\*", str(app.info.help))) == shown
 
 
+def test_the_readme_has_the_exit_codes_of_strict_status() -> None:
+    shown = [
+        int(row[0].strip("*")) for row in rows_of(text_of("README.md")) if re.fullmatch(r"\*\*\d\*\*", row[0])
+    ]
+    assert shown == [WELL, WAITS, ACT]
+
+
 # --- links ----------------------------------------------------------------------------
 
 
@@ -170,14 +222,14 @@ def links() -> list[tuple[Path, str]]:
     return [
         (page, target)
         for page in PAGES
-        for target in _LINK.findall(_FENCE.sub("", page.read_text(encoding="utf-8")))
+        for target in _LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
         if "://" not in target and not target.startswith("mailto:")
     ]
 
 
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as a forge makes them."""
-    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -193,12 +245,28 @@ def test_every_relative_link_leads_somewhere() -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize("folder", ["decisions", "runbooks"])
+@pytest.mark.parametrize("folder", ["decisions", "runbooks", "van-phong"])
 def test_every_page_of_a_folder_is_listed(folder: str) -> None:
     pages = {page.name for page in (PROJECT_ROOT / "docs" / folder).glob("*.md")}
-    assert len(pages) > 4
+    assert len(pages) > 3
     listed = {Path(target).name for _, target in links() if _.name == "README.md" and f"{folder}/" in target}
     assert listed >= pages
+
+
+def test_decisions_are_numbered_without_gaps_and_listed_in_order() -> None:
+    numbers = sorted(int(page.name[:4]) for page in (PROJECT_ROOT / "docs" / "decisions").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
+    listed = re.findall(r"^(\d+)\. \[.*\]\(decisions/(\d{4})-", text_of("docs", "README.md"), re.MULTILINE)
+    assert [(int(left), int(right)) for left, right in listed] == [(number, number) for number in numbers]
+    for page in (PROJECT_ROOT / "docs" / "decisions").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith(f"# {int(page.name[:4])}. "), page.name
+        parts = [
+            part
+            for part in ("**Context.**", "**Decision.**", "**Consequences.**", "**We would")
+            if part in text
+        ]
+        assert len(parts) == 4, (page.name, parts)
 
 
 def test_errors_and_suites_name_pages_that_exist() -> None:
@@ -232,7 +300,10 @@ def test_every_view_file_documents_its_view(path: Path) -> None:
     made = re.findall(r"CREATE VIEW ([\w.]+)", statement)
     told = dict(re.findall(r"COMMENT ON VIEW ([\w.]+) IS '((?:[^']|'')*)'", statement))
     assert len(made) == 1
-    assert path.stem.split("_", 1)[1] == made[0].partition(".")[2]
+    schema, _, name = made[0].partition(".")
+    said = path.stem.split("_", 1)[1]
+    # Helpers stand on each other and are made in the order of their files, so a file's words may be turned round.
+    assert said == name if schema == "mart" else sorted(said.split("_")) == sorted(name.split("_"))
     assert len(told[made[0]].strip()) > 40
 
 
