@@ -11,6 +11,7 @@ import dossier_list
 import dossier_reconcile
 import month_of_the_country
 import publish_a_million
+import render_release
 from contest import console
 
 
@@ -27,7 +28,13 @@ def main() -> None:
     args = parser.parse_args()
     started = time.monotonic()
     rounds = {} if args.rounds is None else {"rounds": args.rounds}
-    for benchmark in (month_of_the_country, publish_a_million, dossier_list, dossier_reconcile):
+    for benchmark in (
+        month_of_the_country,
+        publish_a_million,
+        dossier_list,
+        dossier_reconcile,
+        render_release,
+    ):
         console.rule(benchmark.__name__.replace("_", " "))
         result = benchmark.run(quick=args.quick, folder=args.folder, **rounds)
         if args.results:

@@ -20,7 +20,7 @@ for the ranking of the provinces; where the portal has none, those tasks are ski
 
 *Terminal* errors (refused by the portal, partial reading, failed checks) fail at once and say
 what a person must do; *Transient* ones are retried. A complete snapshot emits the asset
-`province_snapshot`, which starts `monthly_report`.
+`province_snapshot`. Reports do not start from it: their runs wait for the snapshot in the triggerer.
 """
 
 
@@ -29,7 +29,7 @@ what a person must do; *Transient* ones are retried. A complete snapshot emits t
     schedule=None,
     start_date=datetime(2023, 1, 1),
     catchup=False,
-    is_paused_upon_creation=False,  # nothing starts by the clock, and a paused report would miss its asset
+    is_paused_upon_creation=False,  # read_portal_on_time triggers it, and a paused DAG would leave its runs queued
     max_active_runs=1,
     params={
         "province": Param("phu_tho", type="string", description="slug (phu_tho) or H-code (H44)"),

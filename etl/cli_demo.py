@@ -60,6 +60,7 @@ def run_demo(settings: Settings, err: Console, out: Console) -> None:
                 "inbox_settle_seconds": 0.0,  # nobody is still writing these files
                 "deliverables": None,
                 "province": _PROVINCE,
+                "report_provinces": "",
             }
         )
         warehouse = ready_warehouse(mine)
@@ -79,7 +80,7 @@ def run_demo(settings: Settings, err: Console, out: Console) -> None:
         ("warehouse", f"{warehouse.display_url} (embedded, files in {home / 'postgres'})"),
     ):
         out.print(f"  {name:<18} {value}", soft_wrap=True, markup=False)
-    out.print("\nDrafts that wait for a signature (letter, appendix, page, open data, form), and what has gone out:")
+    out.print("\nDrafts that wait for a signature, and where to see what has gone out:", soft_wrap=True)
     tell_drafts(mine, province.code, month, out)
     out.print(f"  BOCHISO_HOME={home} .venv/bin/bochiso release list", soft_wrap=True, markup=False)
     out.print("\nAsk the warehouse:", soft_wrap=True)

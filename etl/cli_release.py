@@ -15,6 +15,7 @@ from etl.report_stages import owed_by, own_provinces, require_inputs
 from etl.settings import Settings
 from etl.stages import named_province, ready_warehouse, system_clock
 from etl.warehouse import release_ledger
+from etl.warehouse.duty_ledger import open_duties
 from etl.warehouse.release_ledger import APPROVED, DRAFT, Release
 
 
@@ -85,15 +86,15 @@ def build(
     """
     wanted = Period.parse(period)
     identity = named_province(settings, province) if province else own_provinces(settings)[0]
-    sets = sorted(
-        {due.duty.release_set for due in owed_by(settings, identity, [wanted.year]) if due.period == wanted},
-        reverse=True,
-    )
+    dues = [due for due in owed_by(settings, identity, [wanted.year]) if due.period == wanted]
+    sets = list(dict.fromkeys(due.duty.release_set for due in dues))
     if not sets:
         raise UnknownName(
             f"{identity.name} owes nothing for {period}",
             f"`bochiso periods --year {wanted.year} --province {identity.slug}` says what is owed",
         )
+    with ready_warehouse(settings).connect() as connection:
+        open_duties(connection, dues, system_clock())
     refused: list[ReportNotReady] = []
     for name in sets:
         job = {

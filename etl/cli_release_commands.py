@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from etl.cli_options import ProvinceOption, err, out
+from etl.cli_options import err, out
 from etl.settings import get_settings
 
 release_app = typer.Typer(
@@ -22,7 +22,9 @@ ByOption = Annotated[str, typer.Option("--by", help="who decides; kept in the le
 
 @release_app.command("list")
 def release_list(
-    province: ProvinceOption = None,
+    province: Annotated[
+        str | None, typer.Option("--province", "-P", help="only this one; default: every province")
+    ] = None,
     period: Annotated[
         str | None, typer.Option("--period", "-p", help="report period 2026-09, 2026-Q3 or 2026")
     ] = None,
@@ -46,7 +48,12 @@ def release_show(release: ReleaseArgument) -> None:
 @release_app.command("build")
 def release_build(
     period: Annotated[str, typer.Option("--period", "-p", help="report period 2026-09, 2026-Q3 or 2026")],
-    province: ProvinceOption = None,
+    province: Annotated[
+        str | None,
+        typer.Option(
+            "--province", "-P", help="default: the first of BOCHISO_REPORT_PROVINCES, or BOCHISO_PROVINCE"
+        ),
+    ] = None,
     preliminary: Annotated[bool, typer.Option("--preliminary", help="mark it as provisional")] = False,
 ) -> None:
     """Build the drafts of a report period of what is in the warehouse now, without reading the portal.

@@ -129,8 +129,16 @@ def outgoing(
     files: Sequence[ReleasedFile],
     duties: Sequence[str],
 ) -> list[OutgoingFile]:
-    """The files a target gets: those of its duties, those of the whole set, and a manifest that names just these."""
+    """The files a target gets: those of its duties, those of the whole set, and a manifest that names just these.
+
+    Raises Terminal where the release's folder is gone.
+    """
     folder = folder_of(settings, release)
+    if not (folder / MANIFEST).is_file():
+        raise Terminal(
+            f"release {release.name} is not in {folder}: the folder was moved or emptied",
+            f"bring the folder back, then `bochiso release send {release.release_id}`",
+        )
     chosen = [one for one in files if one.duty is None or one.duty in duties]
     manifest = folder / MANIFEST
     if len(chosen) < len(files):

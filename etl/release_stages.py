@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from etl import __version__
 from etl.deliver.appendix_words import ProvinceNames
 from etl.deliver.release import (
@@ -27,7 +29,7 @@ from etl.deliver.report_load import Wanted, as_known, current_publication
 from etl.deliver.sheet_text import time_vi
 from etl.duties import DutyDue
 from etl.errors import ReportNotReady, Terminal
-from etl.periods import Period
+from etl.periods import VIETNAM, Period, window_of
 from etl.readiness import FINAL, assess
 from etl.reference.provinces import Province
 from etl.report_stages import Clock, Job, set_of
@@ -38,6 +40,7 @@ from etl.warehouse.engine import Warehouse, open_warehouse
 from etl.warehouse.ledger import stage_run
 from etl.warehouse.release_ledger import APPROVED, DRAFT, REJECTED, RELEASED, Release, ReleasedFile
 
+_NOTHING = {"release_id": None, "needs_sign_off": False, "subject": "", "body": ""}
 _STAGE_NAMES = {"preliminary": "SỐ LIỆU TẠM, kỳ số liệu chưa kết thúc", "final": "bản chính thức"}
 
 
@@ -45,12 +48,16 @@ def build_release(settings: Settings, job: Job, clock: Clock) -> dict[str, Any]:
     """Render a set of documents from the warehouse as it stands, as a draft that awaits its signature.
 
     Returns ``release_id``, ``needs_sign_off``, and subject and body (Vietnamese, Markdown) for the person who signs.
-    The same numbers as the newest draft give that draft again; the same as the release that stands, release_id None.
-    Raises ReportNotReady where an input is not there, or where exactly these documents have been refused.
+    The same numbers as the newest draft give that draft again; the same as the release that stands, release_id None;
+    so does a preliminary report whose window has closed while it waited: nothing takes the final one's place.
+    Raises ReportNotReady where an input is not there, where exactly these documents have been refused, or where a
+    final report is asked for before its window has closed.
     """
     province = named_province(settings, job["province"])
     period = Period.parse(job["period"])
     dues = set_of(settings, province, period, job["set"])
+    if not _in_its_time(dues[0], job, clock()):
+        return _NOTHING.copy()
     warehouse = ready_warehouse(settings)
     with stage_run(warehouse, "build", job["set"], province.code, period.id, clock) as run:
         found = assess(warehouse, dues, job["stage"], clock())
@@ -62,13 +69,30 @@ def build_release(settings: Settings, job: Job, clock: Clock) -> dict[str, Any]:
         release = _draft(settings, warehouse, province, dues, job, found.lacking, clock)
         run.message = release.name if release else "the numbers of the release that stands"
     if release is None:
-        return {"release_id": None, "needs_sign_off": False, "subject": "", "body": ""}
+        return _NOTHING.copy()
     return {
         "release_id": release.release_id,
         "needs_sign_off": release.needs_sign_off,
         "subject": _subject(province, release),
         "body": _body(settings, province, dues, release),
     }
+
+
+def _in_its_time(due: DutyDue, job: Job, now: datetime) -> bool:
+    """Whether a report of this stage can be made now. Raises ReportNotReady where a person asked for what cannot."""
+    if job["stage"] == FINAL and now < due.cut_off:
+        raise ReportNotReady(
+            f"the final report of {due.period.id} cannot be made before {due.cut_off.isoformat()}: its days are not over",
+            "build the preliminary one, or wait until then",
+        )
+    if job["stage"] == FINAL or now < due.cut_off:
+        return True
+    if job.get("asked"):
+        raise ReportNotReady(
+            f"the days of {due.period.id} are over: a preliminary report has no place any more",
+            "build the final one",
+        )
+    return False
 
 
 def _draft(
@@ -95,7 +119,8 @@ def _draft(
             rendered = render_set(mart, replace(wanted, earlier=None), products, materials)
         content_sha256 = rendered.content_sha256
         known = _same(of_set, standing, content_sha256, job)
-        if known is not None:
+        duty_ledger.clear_failure(connection, province.code, period.id, job["set"], clock())
+        if known is not None and (known.released_at is not None or _is_whole(settings, connection, known)):
             if known.status == DRAFT:
                 state = duty_ledger.AWAITING_SIGN_OFF
                 duty_ledger.set_state(connection, province.code, period.id, job["set"], state, clock(), gaps)
@@ -106,9 +131,12 @@ def _draft(
                 rendered = render_set(mart, wanted, products, materials, number=number)
         document = manifest(wanted, number, job["set"], list(products), rendered, publication_no)
         release = _new_release(
-            province, dues, job, number, content_sha256, document, publication_no, gaps, corrected, clock()
+            province, dues, job, wanted, number, content_sha256, document, publication_no, corrected, clock()
         )
-        write_folder(_folder(settings.drafts_dir, province, release), _contents(rendered, document))
+        # The number is the ledger's to give and under its lock: a folder of it that is there is a dead builder's.
+        write_folder(
+            _folder(settings.drafts_dir, province, release), _contents(rendered, document), replace=True
+        )
         files = [
             ReleasedFile(one.path, one.duty, one.media_type, one.sha256, len(one.content))
             for one in rendered.files
@@ -142,14 +170,6 @@ def _wanted(
     province: Province, dues: Sequence[DutyDue], stage: str, gaps: tuple[str, ...], corrected: Release | None
 ) -> Wanted:
     windows = [one.window for due in dues for one in due.inputs if one.source == "digitization"]
-    earlier = None
-    if corrected is not None and corrected.released_at is not None:
-        earlier = (
-            corrected.release_no,
-            corrected.released_at,
-            corrected.publication_no,
-            tuple(corrected.gaps_vi),
-        )
     return Wanted(
         province_code=province.code,
         names=ProvinceNames(province=province.name, office=province.office),
@@ -159,19 +179,26 @@ def _wanted(
         stage=stage,
         due_at=dues[0].due_at,
         gaps=gaps,
-        earlier=earlier,
+        earlier=_earlier(corrected),
     )
+
+
+def _earlier(corrected: Release | None) -> tuple[int, datetime, int, tuple[str, ...]] | None:
+    """What ``Wanted.earlier`` says of the release that is corrected."""
+    if corrected is None or corrected.released_at is None:
+        return None
+    return corrected.release_no, corrected.released_at, corrected.publication_no, tuple(corrected.gaps_vi)
 
 
 def _new_release(
     province: Province,
     dues: Sequence[DutyDue],
     job: Job,
+    wanted: Wanted,
     number: int,
     content_sha256: str,
     document: bytes,
     publication_no: int,
-    gaps: tuple[str, ...],
     corrected: Release | None,
     now: datetime,
 ) -> Release:
@@ -184,12 +211,16 @@ def _new_release(
         release_no=number,
         release_set=job["set"],
         duties=[due.duty.id for due in dues],
+        products=[due.duty.product for due in dues],
         stage=job["stage"],
         status=DRAFT if needs_sign_off else APPROVED,
         needs_sign_off=needs_sign_off,
         publication_no=publication_no,
-        calendar=_wanted(province, dues, job["stage"], gaps, None).window.kind,
-        gaps_vi=list(gaps),
+        calendar=wanted.window.kind,
+        window_period_id=wanted.window.period.id,
+        portal_period_id=wanted.portal_period.id if wanted.portal_period else None,
+        due_at=wanted.due_at,
+        gaps_vi=list(wanted.gaps),
         content_sha256=content_sha256,
         manifest_sha256=hashlib.sha256(document).hexdigest(),
         corrects=corrected.release_id if corrected else None,
@@ -252,7 +283,7 @@ def decide(
     if not who.strip():
         raise Terminal("a decision needs a name", "say who decides (--by)")
     now = clock()
-    with open_warehouse(settings).connect() as connection:
+    with duty_ledger.in_one_transaction(open_warehouse(settings)) as connection:
         release = release_ledger.find(connection, release_id)
         release_ledger.lock(connection, release.province_code, release.period_id)
         release = release_ledger.find(connection, release_id)
@@ -278,7 +309,7 @@ def publish_release(settings: Settings, release_id: str, clock: Clock) -> dict[s
     Raises Terminal where the draft's files are not what was approved.
     """
     warehouse = open_warehouse(settings)
-    with warehouse.connect() as connection:
+    with duty_ledger.in_one_transaction(warehouse) as connection:
         release = release_ledger.find(connection, release_id)
         release_ledger.lock(connection, release.province_code, release.period_id)
         release = release_ledger.find(connection, release_id)
@@ -309,6 +340,16 @@ def publish_release(settings: Settings, release_id: str, clock: Clock) -> dict[s
     return {"released": True, "folder": str(folder), "files": [one.path for one in files]}
 
 
+def _is_whole(settings: Settings, connection: psycopg.Connection[Any], release: Release) -> bool:
+    """Whether a draft's folder still holds what was built."""
+    drafts = _folder(settings.drafts_dir, named_province(settings, release.province_code), release)
+    try:
+        _approved(drafts, release, release_ledger.files_of(connection, release.release_id))
+    except Terminal:
+        return False
+    return True
+
+
 def _approved(drafts: Path, release: Release, files: Sequence[ReleasedFile]) -> dict[str, bytes]:
     """The files of a draft, each compared with the hash that was written down when it was built."""
     expected = {one.path: one.sha256 for one in files} | {MANIFEST: release.manifest_sha256}
@@ -319,7 +360,8 @@ def _approved(drafts: Path, release: Release, files: Sequence[ReleasedFile]) -> 
         if hashlib.sha256(content).hexdigest() != sha256:
             raise Terminal(
                 f"{path} is not what was built and approved: it was changed or is gone",
-                "nothing went out; refuse this release and build the report again",
+                "nothing went out; build it again for a new draft to sign: "
+                f"`bochiso release build --period {release.period_id}`",
             )
         contents[name] = content
     return contents
@@ -336,10 +378,18 @@ def render_again(settings: Settings, release_id: str, clock: Clock) -> dict[str,
         files = release_ledger.files_of(connection, release_id)
         corrected = release_ledger.find(connection, release.corrects) if release.corrects else None
     province = named_province(settings, release.province_code)
-    dues = set_of(settings, province, Period.parse(release.period_id), release.release_set)
-    wanted = _wanted(province, dues, release.stage, tuple(release.gaps_vi), corrected)
-    wanted = replace(wanted, window=replace(wanted.window, kind=release.calendar))
-    products = {due.duty.id: due.duty.product for due in dues if due.duty.id in release.duties}
+    wanted = Wanted(
+        province_code=province.code,
+        names=ProvinceNames(province=province.name, office=province.office),
+        period=Period.parse(release.period_id),
+        portal_period=Period.parse(release.portal_period_id) if release.portal_period_id else None,
+        window=window_of(Period.parse(release.window_period_id), release.calendar),
+        stage=release.stage,
+        due_at=release.due_at.astimezone(VIETNAM),
+        gaps=tuple(release.gaps_vi),
+        earlier=_earlier(corrected),
+    )
+    products = dict(zip(release.duties, release.products, strict=True))
     with as_known(warehouse, release.publication_no) as mart:
         rendered = render_set(mart, wanted, products, _materials(settings), number=release.release_no)
     again = {file.path: file.sha256 for file in rendered.files}

@@ -20,9 +20,10 @@ from etl.reference.provinces import Province
 from etl.settings import Settings
 from etl.sources.national_portal.room import load_room
 from etl.stages import named_province, ready_warehouse
-from etl.warehouse import duty_ledger
+from etl.warehouse import duty_ledger, release_ledger
 from etl.warehouse.engine import Warehouse, open_warehouse
 from etl.warehouse.known import last_read_whole
+from etl.warehouse.release_ledger import APPROVED, DRAFT
 
 Clock = Callable[[], datetime]
 Job = dict[str, Any]
@@ -31,6 +32,8 @@ Job = dict[str, Any]
 AHEAD = timedelta(days=92)
 PRELIMINARY_KEY = "/preliminary"
 GIVEN_UP = timedelta(days=31)
+# An installation that was off for longer than it looks ahead owed something meanwhile; a year of that is told.
+BACK = timedelta(days=366)
 
 
 def own_provinces(settings: Settings) -> tuple[Province, ...]:
@@ -61,15 +64,21 @@ def set_of(settings: Settings, province: Province, period: Period, release_set: 
 
 
 def open_duties(settings: Settings, clock: Clock) -> None:
-    """Make the ledger's rows of what falls due in the next three months, and mark what is missed."""
+    """Make the ledger's rows of what falls due in the next three months, and mark what is missed.
+
+    Rows that nobody made because the program was off are made up for; what duties.yml no longer asks for and is not
+    due yet is taken back.
+    """
     now = clock()
     warehouse = ready_warehouse(settings)
-    year = now.astimezone(VIETNAM).year
-    with warehouse.connect() as connection:
+    with duty_ledger.in_one_transaction(warehouse) as connection:
         for province in own_provinces(settings):
-            duty_ledger.open_duties(
-                connection, owed_by(settings, province, [year, year + 1]), now, ahead=AHEAD
-            )
+            known_until = duty_ledger.opened_until(connection, province.code) or now
+            since = max(min(known_until, now), now - BACK)
+            years = range(since.astimezone(VIETNAM).year, now.astimezone(VIETNAM).year + 2)
+            dues = owed_by(settings, province, years)
+            duty_ledger.open_duties(connection, dues, now, since=since, until=now + AHEAD)
+            duty_ledger.withdraw_duties(connection, province.code, dues, now)
         duty_ledger.mark_missed(connection, now)
 
 
@@ -154,12 +163,20 @@ def _asked(settings: Settings, kind: str, name: str, portal_period: Period, now:
 
 
 def inputs_ready(settings: Settings, job: Job, clock: Clock) -> dict[str, Any]:
-    """Whether a job may be built now, and what it waits for in Vietnamese; the ledger is told."""
+    """Whether a job may be built now, and what it waits for in Vietnamese; the ledger is told.
+
+    A preliminary report waits for nothing once its window has closed: its place is the final one's.
+    """
     now = clock()
     province, dues = _named(settings, job)
+    if job["stage"] == PRELIMINARY and now >= dues[0].cut_off:
+        return {"ready": True, "waiting_for": [], "go_ahead_at": dues[0].cut_off.isoformat()}
     warehouse = open_warehouse(settings)
-    found = assess(warehouse, dues, job["stage"], now)
-    with warehouse.connect() as connection:
+    with duty_ledger.in_one_transaction(warehouse) as connection:
+        found = assess(warehouse, dues, job["stage"], now)
+        # A draft that waits is not taken back by looking; but a preliminary one is not what the final run waits for.
+        drafts = release_ledger.releases(connection, province.code, job["period"], job["set"])
+        waits = any(one.status in (DRAFT, APPROVED) and one.stage == job["stage"] for one in drafts)
         duty_ledger.set_state(
             connection,
             province.code,
@@ -168,7 +185,7 @@ def inputs_ready(settings: Settings, job: Job, clock: Clock) -> dict[str, Any]:
             duty_ledger.BUILDING if found.ready else duty_ledger.AWAITING_INPUT,
             now,
             found.lacking,
-            undecided=False,
+            undecided=not waits,
         )
     ready = found.ready or (bool(job.get("asked")) and found.possible)
     return {"ready": ready, "waiting_for": list(found.lacking), "go_ahead_at": found.go_ahead_at.isoformat()}
@@ -248,7 +265,7 @@ def _read_again(due: DutyDue, now: datetime, fresh: datetime) -> datetime:
 def _open(warehouse: Warehouse, province_code: str) -> set[tuple[str, str]]:
     with warehouse.connect() as connection:
         rows = connection.execute(
-            "SELECT period_id, duty FROM ops.duty WHERE province_code = %s AND released_at IS NULL",
+            "SELECT period_id, duty FROM ops.duty WHERE province_code = %s AND owed AND released_at IS NULL",
             (province_code,),
         ).fetchall()
     return {(str(period), str(duty)) for period, duty in rows}

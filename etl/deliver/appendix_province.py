@@ -62,8 +62,9 @@ def write_province(table: TableSheet, data: AppendixData, names: ProvinceNames) 
             [
                 ROMAN[number],
                 f"{group.name} ({group.code})",
-                None,
-                None,
+                # The portal counts cases for a group of one scored component only.
+                Number(own.numerator if own else None, WHOLE),
+                Number(own.denominator if own else None, WHOLE),
                 Number(own.ratio_pct if own else None, TWO_DECIMALS_UNMARKED),
                 Number(own.score if own else None, TWO_DECIMALS_UNMARKED),
                 _maximum(group.max_score),

@@ -11,17 +11,19 @@ from collections import Counter
 from decimal import Decimal
 from typing import Protocol
 
-from etl.deliver.appendix_data import LOOKS_BACK, AppendixData, Capture, QualityRow
+from etl.deliver.appendix_data import AppendixData, Capture
 from etl.deliver.appendix_words import (
-    FIELDS,
     SEVERITIES,
     STATES,
     ProvinceNames,
-    period_label,
+    capture_vi,
+    detail_vi,
+    expected_vi,
     provisional_note,
     source_line,
     state_vi,
 )
+from etl.deliver.restatement_words import restated_field, restated_indicator, restated_value
 from etl.deliver.sheet_conventions import WorkbookStyle
 from etl.deliver.sheet_marks import mark_words
 from etl.deliver.sheet_style import WHOLE, Column, Number, TableSheet
@@ -84,11 +86,11 @@ def write_quality(make: SheetMaker, data: AppendixData, names: ProvinceNames, st
             table.line(
                 [
                     Number(number, WHOLE),
-                    row.detail,
+                    detail_vi(row),
                     SEVERITIES.get(row.severity, row.severity),
                     state_vi(row.state, row.severity),
                     _value(row.observed),
-                    _expected(row),
+                    _value(expected_vi(row)),
                     row.subject,
                 ]
             )
@@ -148,10 +150,10 @@ def write_restatements(make: SheetMaker, data: AppendixData, names: ProvinceName
             [
                 Number(number, WHOLE),
                 row.unit_name,
-                row.indicator_code,
-                FIELDS.get(row.field, row.field),
-                _value(row.old_value),
-                _value(row.new_value),
+                restated_indicator(row.indicator_code),
+                restated_field(row.field),
+                _value(restated_value(row.field, row.old_value)),
+                _value(restated_value(row.field, row.new_value)),
                 time_vi(row.old_captured_at),
                 time_vi(row.new_captured_at),
             ]
@@ -183,23 +185,9 @@ def quality_summary(data: AppendixData) -> str:
     )
 
 
-def _expected(row: QualityRow) -> Number | str | None:
-    """What was asked for; the units of an earlier period are named by that period, as documents do."""
-    if row.kind in LOOKS_BACK and row.expected is not None:
-        return period_label(str(row.expected))
-    return _value(row.expected)
-
-
 def _capture_line(capture: Capture) -> str:
-    where = ", ".join(
-        part
-        for part in (
-            f"Nhóm {capture.group_code}" if capture.group_code else "Toàn bộ",
-            f"trang {capture.page}" if capture.page is not None else "",
-            capture.endpoint or "",
-        )
-        if part
-    )
+    what = capture_vi(capture)
+    where = ", ".join(part for part in (what[:1].upper() + what[1:], capture.endpoint or "") if part)
     return (
         f"{where}: chụp lúc {time_vi(capture.captured_at)}, {number_vi(capture.size_bytes)} byte, "
         f"SHA-256 {capture.sha256[:_HASH_DIGITS]}"

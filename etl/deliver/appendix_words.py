@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from urllib.parse import urlsplit
 
-from etl.deliver.appendix_data import AppendixData, IndicatorRow, UnitRow
+from etl.deliver.appendix_data import LOOKS_BACK, AppendixData, Capture, IndicatorRow, QualityRow, UnitRow
 from etl.deliver.sheet_conventions import Band as Band  # named here for whoever writes of ratings
 from etl.deliver.sheet_conventions import load_workbook_style
 from etl.deliver.sheet_text import number_vi, time_vi
+from etl.errors import UnknownName
 from etl.periods import Period
 from etl.reference.indicators import load_editions
 
@@ -28,7 +30,13 @@ INDEX_TITLE = (
 TEMPORARY_DENOMINATOR = "TEMP_NATIONAL_REPORT_DENOMINATOR"
 # Not the portal's: our own mark on totals summed from the six groups.
 COMPUTED_SUM = "COMPUTED_SUM"
-_FLAGS = {"NO_NATIONAL_REPORT_DATA": "Cổng không có dữ liệu báo cáo tổng hợp"}
+_FLAGS = {
+    "NO_NATIONAL_REPORT_DATA": "Cổng không có dữ liệu báo cáo tổng hợp",
+    TEMPORARY_DENOMINATOR: "Cổng tính theo mẫu số tạm",
+    COMPUTED_SUM: "tổng do phần mềm cộng",
+}
+# What the archive calls the list of a reading's own answers: no group of the index.
+_LIST_OF_ANSWERS = "MANIFEST"
 
 SHEET_NAMES = {
     "province": "Toàn tỉnh",
@@ -42,6 +50,8 @@ _SOURCES = {
     "legacy_portal": "Cổng Dịch vụ công quốc gia (dichvucong.gov.vn), giao diện dữ liệu trước năm 2026",
     "indicator_file": "tệp số liệu tải từ Cổng Dịch vụ công quốc gia, do cán bộ nạp vào hệ thống",
 }
+# The levels a unit may stand on, as a check lists them.
+_LEVELS = {"country": "cả nước"} | {block: name.lower() for block, name in SHEET_NAMES.items()}
 # What only informs (a new unit, a flag) is not a warning of ours.
 _INFORMED = "Lưu ý"
 STATES = {"passed": "Đạt", "warned": "Cảnh báo", "failed": "Không đạt"}
@@ -95,6 +105,30 @@ def band_of(unit: UnitRow, bands: Sequence[Band]) -> str | None:
 def period_label(period_id: str) -> str:
     """ "tháng 7/2026" of ``2026-07``."""
     return Period.parse(period_id).label_vi
+
+
+def detail_vi(row: QualityRow) -> str:
+    """The sentence of a matter of quality; an earlier period is named as documents name it, not by its id."""
+    if row.kind not in LOOKS_BACK or row.expected is None:
+        return row.detail
+    period_id = str(row.expected)
+    try:
+        return row.detail.replace(f"kỳ {period_id}", period_label(period_id))
+    except UnknownName:  # no period: quoted as it is
+        return row.detail
+
+
+def expected_vi(row: QualityRow) -> Decimal | str | None:
+    """What a check asked for: a figure as it is; an earlier period, and the levels of units, in words."""
+    if not isinstance(row.expected, str):
+        return row.expected
+    if row.kind in LOOKS_BACK:
+        try:
+            return period_label(row.expected)
+        except UnknownName:  # no period: quoted as it is
+            return row.expected
+    levels = row.expected.split(", ")
+    return "; ".join(_LEVELS[one] for one in levels) if set(levels) <= _LEVELS.keys() else row.expected
 
 
 def state_vi(state: str, severity: str) -> str:
@@ -200,6 +234,14 @@ def source_line(data: AppendixData) -> str:
         f"Nguồn: {source}; kỳ số liệu: {data.period.label_vi}; "
         f"thời điểm chụp số liệu: {read_between(data)} (giờ Việt Nam)."
     )
+
+
+def capture_vi(capture: Capture) -> str:
+    """What a capture holds: "nhóm CKMB, trang 1", "toàn bộ", or the list of the answers of one reading."""
+    if capture.group_code == _LIST_OF_ANSWERS:
+        return "danh mục các câu trả lời của lần chụp"
+    what = f"nhóm {capture.group_code}" if capture.group_code else "toàn bộ"
+    return what if capture.page is None else f"{what}, trang {capture.page}"
 
 
 def table_notes(data: AppendixData, notes: Sequence[str | None]) -> str:

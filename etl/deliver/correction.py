@@ -15,7 +15,7 @@ from etl.deliver.sheet_text import number_vi, text_points, time_vi
 from etl.errors import ReportNotReady
 
 CORRECTION_TEMPLATE = FOLDER / "mau-dinh-chinh.docx"
-# The page holds 14 lines of the table below head and text and above the signature; the quality sheet has all changes.
+# The page holds 14 lines of the table below head and text and above the signature; the open data have all changes.
 _LINES = 14
 _LONGEST_NAME = 60
 # Widths of the template's columns in points less the cells' margins, and the size of their letters.

@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from etl.deliver.appendix_data import Restatement
-from etl.deliver.appendix_words import ProvinceNames, source_line
+from etl.deliver.appendix_words import (
+    TEMPORARY_DENOMINATOR,
+    ProvinceNames,
+    comparison_notes,
+    detail_vi,
+    provisional_note,
+    source_line,
+    temporary_codes,
+)
 from etl.deliver.digitization_words import days_vi
 from etl.deliver.letter_digitization import (
     digitization_intro,
@@ -31,6 +39,7 @@ from etl.deliver.letter_words import (
 from etl.deliver.report import PRELIMINARY, Report
 from etl.deliver.sheet_conventions import WorkbookStyle, load_workbook_style
 from etl.deliver.sheet_text import number_vi, time_vi
+from etl.periods import VIETNAM
 
 FOLDER = Path(__file__).parent / "letter"
 LETTER_TEMPLATE, RULES = FOLDER / "mau-bao-cao.docx", FOLDER / "kien-nghi.yml"
@@ -95,7 +104,7 @@ def letter_head(report: Report) -> dict[str, object]:
         "co_quan_ban_hanh": _own_name(names).upper(),
         "ky_hieu": plain_text(names.report_symbol),
         "dia_danh": _place(province),
-        "nam": str(report.due_on.year),
+        "nam": str(max(report.due_on.year, report.stated_at.astimezone(VIETNAM).year)),
         "ky_bao_cao": report.period.label_vi,
         "ky_so_lieu": report.portal_period.label_vi,
         "ky_so_sanh": report.compared_period.label_vi if report.compared_period else "kỳ trước",
@@ -162,16 +171,37 @@ def _addressees(report: Report) -> list[str]:
 
 
 def _gaps(report: Report) -> list[str]:
-    """What is missing or provisional, less what the section on digitization has told already."""
+    """What is missing or provisional, less what the section on digitization has told already.
+
+    ``report.gaps`` is what the inputs lacked when the draft was made; what the figures themselves say is told here:
+    a period that still runs, the portal's stand-in denominators (domain brief, §6.6), units that went.
+    """
     said = set(digitization_remarks(report.digitization)) if report.digitization else set()
-    told = [text for text in (plain_text(gap, longest=500) for gap in report.gaps) if text not in said]
+    sentences = dict.fromkeys((*report.gaps, *_told_by_the_figures(report)))
+    told = [text for text in (plain_text(one, longest=500) for one in sentences) if text not in said]
     if len(told) > _GAPS_TOLD:
         rest = len(told) - _GAPS_TOLD
         told = [
             *told[:_GAPS_TOLD],
-            f"Và {number_vi(rest)} nội dung khác, nêu tại trang Chất lượng số liệu của Phụ lục.",
+            f"Và {number_vi(rest)} nội dung khác, nêu tại Phiếu chất lượng số liệu.",
         ]
     return told or ["Không ghi nhận số liệu tạm thời hoặc còn thiếu ngoài các nội dung đã nêu."]
+
+
+def _told_by_the_figures(report: Report) -> list[str]:
+    data = report.indicators
+    codes = dict.fromkeys(temporary_codes(data.units))
+    codes |= dict.fromkeys(
+        row.indicator_code for row in data.indicators if row.quality_flag == TEMPORARY_DENOMINATOR
+    )
+    stand_in = (
+        f"Chỉ số {', '.join(codes)}: Cổng tính theo mẫu số tạm, điểm có thể thay đổi." if codes else None
+    )
+    found = [provisional_note(data), stand_in]
+    compared = report.compared_period is not None
+    found += comparison_notes(data, compared=True) if compared else []
+    found += [detail_vi(row) for row in data.quality if row.kind == "missing_unit"]
+    return [sentence for sentence in found if sentence]
 
 
 def _restated(report: Report) -> list[str]:
@@ -183,7 +213,7 @@ def _restated(report: Report) -> list[str]:
             return [f"So với {released}, không có số liệu nào của nguồn được điều chỉnh."]
         return [
             f"So với {released}, nguồn đã điều chỉnh {number_vi(len(earlier.changes))} giá trị (đủ danh sách tại "
-            f"Phụ lục): {_changes(report, earlier.changes)}."
+            f"bảng dinh_chinh của dữ liệu mở): {_changes(report, earlier.changes)}."
         ]
     changes = report.indicators.restatements
     if not changes and report.indicators.snapshot.provisional:

@@ -204,7 +204,7 @@ def rated(units: Sequence[UnitRow]) -> list[UnitRow]:
 def _block(report: Report, units: Sequence[UnitRow]) -> str:
     counted = rated(units)
     sentences = [
-        f"{number_vi(len(units))} đơn vị, {number_vi(len(counted))} đơn vị có phát sinh hồ sơ và có tổng điểm"
+        f"{number_vi(len(units))} đơn vị, trong đó {number_vi(len(counted))} đơn vị có phát sinh hồ sơ và có tổng điểm"
     ]
     sentences += _edges(counted)
     if len(counted) > 1:

@@ -9,15 +9,15 @@ from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from etl.deliver.appendix_data import Group, Restatement, UnitRow
-from etl.deliver.appendix_words import FIELDS, SHEET_NAMES, ProvinceNames, flag_vi
-from etl.deliver.digitization_words import MEASURE_NAMES, measure_vi
+from etl.deliver.appendix_words import SHEET_NAMES, ProvinceNames
+from etl.deliver.digitization_words import MEASURE_NAMES
 from etl.deliver.letter_docx import plain_text
+from etl.deliver.restatement_words import restated_field, restated_value
 from etl.deliver.sheet_text import number_vi
 
 UNKNOWN = "chưa có số liệu"
 DASH = "—"
 _CENT = Decimal("0.01")
-_PRESENCE = {"present": "có", "absent": "không có"}
 _COUNTS = frozenset({"numerator", "denominator", *MEASURE_NAMES})
 
 
@@ -129,7 +129,7 @@ def indicator_vi(code: str, groups: Sequence[Group]) -> str:
 def changed_what(change: Restatement, groups: Sequence[Group]) -> str:
     """Which figure of a unit a source has changed: "chỉ số 4.1, tử số"."""
     of = indicator_vi(change.indicator_code, groups)
-    field = FIELDS.get(change.field) or measure_vi(plain_text(change.field))
+    field = plain_text(restated_field(change.field))
     field = field[:1].lower() + field[1:]
     return of if change.indicator_code == "TOTAL" and change.field == "score" else f"{of}, {field}"
 
@@ -147,12 +147,11 @@ def changed(change: Restatement, groups: Sequence[Group]) -> str:
 
 def changed_value(value: Decimal | str | None, field: str) -> str:
     """An old or new value of a changed figure, as its field is written."""
+    value = restated_value(field, value)
     if value is None:
         return UNKNOWN
     if isinstance(value, str):
-        if field == "quality_flag":
-            return plain_text(flag_vi(value))
-        return _PRESENCE.get(value, plain_text(value))
+        return plain_text(value)
     whole = value == value.to_integral_value()
     if field in _COUNTS:
         return number_vi(value, 0 if whole else 2)

@@ -13,11 +13,10 @@ from etl.deliver.appendix_data import GROUP_CODES, PROVINCE_BLOCK, IndicatorRow,
 from etl.deliver.digitization_data import RATES, BlockTotals, DigitizationData, UnitFigures
 from etl.deliver.open_data_text import Row, Value
 from etl.deliver.report import Report
+from etl.deliver.restatement_words import DIGITIZATION_CODE
 from etl.sources.digitization import MEASURES
 
 INDEX, DIGITIZATION = "index", "digitization"
-# mart.restatements: the lines of a corrected form or list bear this instead of an indicator.
-DIGITIZATION_CODE = "DIGITIZATION"
 _FILE = "FILE"
 _NATIONAL = "NATIONAL"
 _APART = "; "

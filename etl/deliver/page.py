@@ -22,7 +22,7 @@ from markupsafe import Markup
 from etl.deliver import page_charts, page_digitization, page_quality, page_tables, page_words
 from etl.deliver.appendix_blocks import by_rank
 from etl.deliver.appendix_data import GROUP_CODES
-from etl.deliver.appendix_words import source_line
+from etl.deliver.appendix_words import detail_vi, source_line
 from etl.deliver.digitization_notes import percent
 from etl.deliver.digitization_words import block_vi
 from etl.deliver.page_cells import Table, unit_key
@@ -234,7 +234,9 @@ def _digitization_parts(report: Report) -> dict[str, object]:
 
 def _quality_parts(report: Report) -> dict[str, object]:
     missing = [] if report.digitization is None else page_digitization.not_whole(report.digitization)
-    missing += [row.detail or row.subject for row in report.indicators.quality if row.kind == "missing_unit"]
+    missing += [
+        detail_vi(row) or row.subject for row in report.indicators.quality if row.kind == "missing_unit"
+    ]
     changed = None
     if report.earlier is not None:
         changed = page_quality.restatements_table(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from etl.deliver.appendix_data import LOOKS_BACK, Capture, QualityRow, Restatement
-from etl.deliver.appendix_words import FIELDS, SEVERITIES, period_label, state_vi
+from etl.deliver.appendix_data import Capture, QualityRow, Restatement
+from etl.deliver.appendix_words import SEVERITIES, capture_vi, detail_vi, expected_vi, state_vi
 from etl.deliver.digitization_data import HandedIn
 from etl.deliver.digitization_words import period_vi
 from etl.deliver.page_cells import Cell, Column, Row, Table, either, quantity, words
 from etl.deliver.report import Report
+from etl.deliver.restatement_words import restated_field, restated_indicator, restated_value
 from etl.deliver.sheet_text import time_vi
 from etl.sources.digitization import FORM_SOURCE, LIST_SOURCE
 
@@ -27,7 +28,6 @@ _KINDS = {
     "new_unit": "Đơn vị mới",
     "quarantine": "Giá trị bị giữ lại",
 }
-_PRESENCE = {"present": "có", "absent": "không có"}
 _STATE_ORDER = {"failed": 0, "warned": 1, "passed": 2}
 _FILES = {FORM_SOURCE: "Biểu số hóa", LIST_SOURCE: "Danh sách hồ sơ"}
 _SOURCES = {
@@ -73,13 +73,13 @@ def quality_table(report: Report) -> Table | None:
         rows=tuple(
             Row(
                 (
-                    words(row.detail or row.subject),
+                    words(detail_vi(row) or row.subject),
                     words(_KINDS.get(row.kind, row.kind)),
                     words(about),
                     words(SEVERITIES.get(row.severity, row.severity)),
                     words(state_vi(row.state, row.severity), sort=_STATE_ORDER.get(row.state, 3)),
                     either(row.observed),
-                    _expected(row),
+                    either(expected_vi(row)),
                     words(row.subject),
                 )
             )
@@ -93,13 +93,6 @@ def _rows(report: Report) -> list[tuple[str, QualityRow]]:
     if report.digitization is not None:
         rows += [(_DIGITIZATION, row) for row in report.digitization.quality]
     return rows
-
-
-def _expected(row: QualityRow) -> Cell:
-    """What was asked for; an earlier period is named as documents name it."""
-    if row.kind in LOOKS_BACK and row.expected is not None:
-        return words(period_label(str(row.expected)))
-    return either(row.expected)
 
 
 def restatements_table(name: str, caption: str, changes: Sequence[Restatement]) -> Table | None:
@@ -123,8 +116,8 @@ def restatements_table(name: str, caption: str, changes: Sequence[Restatement]) 
             Row(
                 (
                     words(change.unit_name),
-                    words("Tổng điểm" if change.indicator_code == "TOTAL" else change.indicator_code),
-                    words(FIELDS.get(change.field, change.field)),
+                    words(restated_indicator(change.indicator_code)),
+                    words(restated_field(change.field)),
                     _restated(change.field, change.old_value),
                     _restated(change.field, change.new_value),
                     words(time_vi(change.old_captured_at), sort=int(change.old_captured_at.timestamp())),
@@ -141,9 +134,8 @@ def restatements_table(name: str, caption: str, changes: Sequence[Restatement]) 
 
 def _restated(field: str, value: Decimal | str | None) -> Cell:
     """A restated value; none at that reading is a missing figure."""
-    if value is None:
-        return Cell(None, "")
-    return words(_PRESENCE.get(str(value), str(value))) if field == "presence" else either(value)
+    shown = restated_value(field, value)
+    return Cell(None, "") if shown is None else either(shown)
 
 
 def sources_table(report: Report) -> Table:
@@ -169,18 +161,10 @@ def sources_table(report: Report) -> Table:
 
 def _capture_row(report: Report, capture: Capture) -> Row:
     snapshot = report.indicators.snapshot
-    what = ", ".join(
-        part
-        for part in (
-            f"nhóm {capture.group_code}" if capture.group_code else "toàn bộ",
-            f"trang {capture.page}" if capture.page is not None else "",
-        )
-        if part
-    )
     return Row(
         (
             words(_SOURCES.get(snapshot.source, snapshot.source)),
-            words(f"{_INDEX} {report.portal_period.label_vi}: {what}"),
+            words(f"{_INDEX} {report.portal_period.label_vi}: {capture_vi(capture)}"),
             words(time_vi(capture.captured_at)),
             quantity(capture.size_bytes),
             words(capture.sha256[:HASH_DIGITS], full=capture.sha256),

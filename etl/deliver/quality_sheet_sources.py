@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from etl.deliver.appendix_data import Capture
+from etl.deliver.appendix_words import capture_vi
 from etl.deliver.digitization_data import Compared
 from etl.deliver.digitization_words import (
     COMPARED,
@@ -176,7 +177,12 @@ def _captures(report: Report) -> Table:
     national = report.indicators.national
     if national is not None and national.capture_sha256 is not None:
         rows.append(
-            ("Cổng DVCQG, bảng toàn quốc", time_vi(national.captured_at), NONE, shown(national.capture_sha256))
+            (
+                "Cổng DVCQG, bảng toàn quốc",
+                time_vi(national.captured_at),
+                NONE,
+                shown(national.capture_sha256),
+            )
         )
     rows += [
         (
@@ -197,12 +203,8 @@ def _captures(report: Report) -> Table:
 
 
 def _what(capture: Capture) -> str:
-    parts = (
-        f"Nhóm {capture.group_code}" if capture.group_code else "Toàn bộ",
-        f"trang {capture.page}" if capture.page is not None else "",
-        capture.endpoint or "",
-    )
-    return shown(", ".join(part for part in parts if part))
+    what = capture_vi(capture)
+    return shown(", ".join(part for part in (what[:1].upper() + what[1:], capture.endpoint or "") if part))
 
 
 def walk_back_section() -> Section:

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from etl.deliver.appendix_data import LOOKS_BACK, QualityRow, Restatement
+from etl.deliver.appendix_data import QualityRow, Restatement
 from etl.deliver.appendix_words import (
-    FIELDS,
     SEVERITIES,
     comparison_notes,
-    period_label,
+    detail_vi,
+    expected_vi,
     provisional_note,
     source_line,
     state_vi,
@@ -24,15 +24,14 @@ from etl.deliver.appendix_words import (
     temporary_footnote,
 )
 from etl.deliver.digitization_notes import blank_measures, lacking
-from etl.deliver.digitization_words import MEASURE_NAMES, block_vi, days_vi
-from etl.deliver.open_data_tables import DIGITIZATION_CODE, restated_besides
+from etl.deliver.digitization_words import days_vi
+from etl.deliver.open_data_tables import restated_besides
 from etl.deliver.quality_sheet_sources import compared_section, sources_section, walk_back_section
 from etl.deliver.quality_sheet_table import Section, Table, cut, figure
 from etl.deliver.report import PRELIMINARY, Report
+from etl.deliver.restatement_words import restated_field, restated_indicator, restated_value
 from etl.deliver.sheet_text import number_vi, time_vi
-from etl.errors import UnknownName
 from etl.inbox.receipt_words import shown
-from etl.reference.indicators import TOTAL_CODE
 
 # A third of a sheet of paper each; the open data's table dinh_chinh has every line.
 RESTATEMENTS_SHOWN = 12
@@ -48,11 +47,6 @@ _CHECK_COLUMNS = (
 )  # fmt: skip
 # A value held back was not published: it is no failure of what is.
 _FAILS = (_CHECK, "group")
-
-_FIELDS = FIELDS | MEASURE_NAMES | {"block": "Khối"}
-_INDICATORS = {TOTAL_CODE: "Tổng điểm", DIGITIZATION_CODE: "Số hóa"}
-# mart.restatements, field presence.
-_PRESENCE = {"present": "có", "absent": "không có"}
 
 Matters = tuple[tuple[QualityRow, ...], tuple[QualityRow, ...]]
 
@@ -187,7 +181,7 @@ def _checks(report: Report, matters: Matters) -> Section:
 
 def _what(row: QualityRow) -> str:
     """What must hold, and the rule's name by which a technician finds it."""
-    return f"{shown(row.detail)} [{shown(row.subject)}]" if row.subject else shown(row.detail)
+    return f"{shown(detail_vi(row))} [{shown(row.subject)}]" if row.subject else shown(detail_vi(row))
 
 
 def _state(row: QualityRow) -> str:
@@ -206,12 +200,7 @@ def _severity(row: QualityRow) -> str:
 
 
 def _expected(row: QualityRow) -> str:
-    if row.kind in LOOKS_BACK and row.expected is not None:
-        try:
-            return period_label(str(row.expected))
-        except UnknownName:  # quoted as it is
-            return shown(str(row.expected))
-    return figure(row.expected)
+    return figure(expected_vi(row))
 
 
 # ------------------------------------------------------------------ provisional, missing, held back
@@ -220,7 +209,7 @@ def _expected(row: QualityRow) -> str:
 def _matter_table(matters: Matters, kinds: Sequence[str]) -> tuple[Table, ...]:
     """The lines of some kinds of both parts in one table; none where there is no such line."""
     rows = [
-        (part.partition(" (")[0], shown(row.detail), figure(row.observed), _state(row))
+        (part.partition(" (")[0], shown(detail_vi(row)), figure(row.observed), _state(row))
         for part, told in zip(_PARTS, matters, strict=True)
         for kind in kinds
         for row in _ordered(one for one in told if one.kind == kind)
@@ -344,8 +333,8 @@ def _changes(changes: Sequence[Restatement], caption: str) -> Table:
             (
                 number_vi(number),
                 shown(row.unit_name, 120),
-                shown(_INDICATORS.get(row.indicator_code, row.indicator_code)),
-                shown(_FIELDS.get(row.field, row.field)),
+                shown(restated_indicator(row.indicator_code)),
+                shown(restated_field(row.field)),
                 _value(row, row.old_value),
                 _value(row, row.new_value),
                 time_vi(row.old_captured_at),
@@ -364,6 +353,4 @@ def _changes(changes: Sequence[Restatement], caption: str) -> Table:
 
 
 def _value(row: Restatement, value: Decimal | str | None) -> str:
-    if row.field == "presence":
-        return _PRESENCE.get(str(value), figure(value))
-    return shown(block_vi(str(value))) if row.field == "block" and value is not None else figure(value)
+    return figure(restated_value(row.field, value))

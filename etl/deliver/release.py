@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -223,12 +224,14 @@ def manifest(
     return (json.dumps(document, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files below ``folder``, which appears whole or not at all; one that is there already must be the same.
+def write_folder(folder: Path, files: Mapping[str, bytes], *, replace: bool = False) -> None:
+    """Write files below ``folder``, which appears whole or not at all, and lie on the disk when this returns.
 
-    Raises Terminal where the folder holds something else: a release is never overwritten.
+    A folder that is there already must hold the same; with ``replace`` it gives way (a draft of which the ledger
+    knows nothing: its builder died before it could say so). Raises Terminal where the folder holds something else:
+    a release is never overwritten.
     """
-    if folder.is_dir():
+    if folder.is_dir() and not replace:
         for name, content in files.items():
             path = folder / name
             if not path.is_file() or path.read_bytes() != content:
@@ -242,5 +245,10 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         path = part / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        with path.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+    if folder.is_dir():
+        shutil.rmtree(folder)
     part.replace(folder)

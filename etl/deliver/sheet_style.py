@@ -7,13 +7,15 @@ the table's header repeated on every page. Nothing here knows what the numbers m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal, cast
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell, MergedCell
 from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.styles.cell_style import StyleArray
 from openpyxl.utils import get_column_letter, quote_sheetname
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.page import PageMargins
@@ -116,6 +118,7 @@ class TableSheet:
         self.row = 0
         self.header_rows = (0, 0)
         self.last_line = 0
+        self._styles: dict[tuple[object, ...], StyleArray] = {}
         for number, column in enumerate(self.columns, start=1):
             sheet.column_dimensions[get_column_letter(number)].width = column.width
 
@@ -178,15 +181,25 @@ class TableSheet:
         lines = 1
         for number, (column, content) in enumerate(zip(self.columns, contents, strict=True), start=1):
             cell = self.sheet.cell(self.row, number)
+            number_format = None
             if isinstance(content, Number):
                 if content.value is not None:
                     cell.value = content.value
-                cell.number_format = content.number_format
+                number_format = content.number_format
             elif content is not None:
                 put_text(cell, content)
                 lines = max(lines, line_count(clean_text(content), column.width, BODY_SIZE, bold=strong))
-            cell.font = Font(name=FONT_NAME, size=BODY_SIZE, bold=strong)
-            self._dress(cell, column.align, _STRONG_FILL if strong else None)
+            # A style is looked up once for each kind of cell: openpyxl compares six objects a cell, 0.4 ms.
+            kind = (number_format, isinstance(cell.value, str), column.align, strong, cell.quotePrefix)
+            known, styled = self._styles.get(kind), cast(Any, cell)
+            if known is None:
+                if number_format is not None:
+                    cell.number_format = number_format
+                cell.font = Font(name=FONT_NAME, size=BODY_SIZE, bold=strong)
+                self._dress(cell, column.align, _STRONG_FILL if strong else None)
+                self._styles[kind] = copy(styled._style)
+            else:
+                styled._style = copy(known)
         self._set_height(lines * BODY_SIZE * _LINE_FACTOR + 2)
         self.last_line = self.row
 

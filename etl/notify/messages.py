@@ -260,7 +260,7 @@ def _bring_inputs(status: DutyStatus, duties: Mapping[str, Duty]) -> list[str]:
             steps.append(
                 f"Văn phòng UBND tỉnh: đọc lại số liệu {period.label_vi} của {_PORTAL} bằng lệnh "
                 f"`bochiso run ingest --province {status.province_code} --period {period.id}`; nếu Cổng từ chối, "
-                "tải tệp từ Cổng và đưa vào thư mục tiếp nhận (inbox)."
+                "liên hệ đơn vị vận hành Cổng, không thử lại liên tục."
             )
     return steps
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from etl.duties import DutyDue
+from etl.errors import WarehouseUnavailable
 from etl.warehouse.engine import Warehouse
 
 AWAITING_INPUT, BUILDING, AWAITING_SIGN_OFF = "awaiting_input", "building", "awaiting_sign_off"
@@ -56,19 +58,37 @@ class DutyStatus:
     waits: bool = False
 
 
+@contextmanager
+def in_one_transaction(warehouse: Warehouse) -> Iterator[psycopg.Connection[Any]]:
+    """A connection of the ``etl`` role whose work is committed at the end, or not at all.
+
+    Raises WarehouseUnavailable (Transient) also where the server goes away in between: whoever asked may ask again.
+    """
+    try:
+        with warehouse.connect() as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        raise WarehouseUnavailable(
+            f"the warehouse went away ({type(error).__name__}, SQLSTATE {error.sqlstate})",
+            "nothing was changed; look at the server, then try it again",
+        ) from error
+
+
 def open_duties(
     connection: psycopg.Connection[Any],
     dues: Iterable[DutyDue],
     now: datetime,
     *,
-    ahead: timedelta | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> None:
-    """Make the rows of what is owed; with ``ahead`` only of what falls due from now on within that time.
+    """Make the rows of what is owed; ``since`` and ``until`` (inclusive) bound it by when it falls due.
 
-    Dates of a duty that has not been released follow duties.yml and the announced working days.
+    Dates of a duty that has not been released follow duties.yml and the announced working days; one that was missed
+    by an earlier instant and is not yet due by the new one is open again.
     """
     for due in dues:
-        if ahead is not None and not now <= due.due_at <= now + ahead:
+        if (since is not None and due.due_at < since) or (until is not None and due.due_at > until):
             continue
         connection.execute(
             "INSERT INTO ops.duty AS d (province_code, period_id, duty, release_set, product, name_vi, window_first,"
@@ -79,11 +99,12 @@ def open_duties(
             " release_set = excluded.release_set, product = excluded.product, name_vi = excluded.name_vi,"
             " portal_period_id = excluded.portal_period_id, target_date = excluded.target_date,"
             " preliminary_at = excluded.preliminary_at, final_at = excluded.final_at, due_at = excluded.due_at,"
-            " needs_sign_off = excluded.needs_sign_off"
-            " WHERE d.released_at IS NULL AND (d.release_set, d.product, d.name_vi, d.portal_period_id, d.target_date,"
-            " d.preliminary_at, d.final_at, d.due_at, d.needs_sign_off) IS DISTINCT FROM (excluded.release_set,"
-            " excluded.product, excluded.name_vi, excluded.portal_period_id, excluded.target_date,"
-            " excluded.preliminary_at, excluded.final_at, excluded.due_at, excluded.needs_sign_off)",
+            " needs_sign_off = excluded.needs_sign_off, owed = true, state = CASE"
+            " WHEN d.state = 'missed' AND excluded.due_at >= %(now)s THEN 'awaiting_input' ELSE d.state END"
+            " WHERE d.released_at IS NULL AND (NOT d.owed OR (d.release_set, d.product, d.name_vi, d.portal_period_id,"
+            " d.target_date, d.preliminary_at, d.final_at, d.due_at, d.needs_sign_off) IS DISTINCT FROM"
+            " (excluded.release_set, excluded.product, excluded.name_vi, excluded.portal_period_id, excluded.target_date,"
+            " excluded.preliminary_at, excluded.final_at, excluded.due_at, excluded.needs_sign_off))",
             {
                 "province": due.province_code,
                 "period": due.period.id,
@@ -104,11 +125,40 @@ def open_duties(
         )
 
 
+def withdraw_duties(
+    connection: psycopg.Connection[Any], province_code: str, dues: Iterable[DutyDue], now: datetime
+) -> None:
+    """Take back what is not due yet and no longer among ``dues`` (all that the province owes from now on).
+
+    What fell due stays as it is: the ledger is no place to tidy up a missed duty.
+    """
+    owed = [(due.period.id, due.duty.id) for due in dues]
+    connection.execute(
+        "UPDATE ops.duty SET owed = false, updated_at = %(now)s WHERE province_code = %(province)s AND owed"
+        " AND released_at IS NULL AND due_at >= %(now)s"
+        " AND (period_id, duty) NOT IN (SELECT * FROM unnest(%(periods)s::text[], %(duties)s::text[]))",
+        {
+            "province": province_code,
+            "now": now,
+            "periods": [period for period, _ in owed],
+            "duties": [duty for _, duty in owed],
+        },
+    )
+
+
+def opened_until(connection: psycopg.Connection[Any], province_code: str) -> datetime | None:
+    """The last due instant for which rows were made ahead of time; None where none ever was (a new installation)."""
+    row = connection.execute(
+        "SELECT max(due_at) FROM ops.duty WHERE province_code = %s AND opened_at <= due_at", (province_code,)
+    ).fetchone()
+    return row[0] if row else None
+
+
 def mark_missed(connection: psycopg.Connection[Any], now: datetime) -> None:
     """What is past its instant and not released is missed, whatever stands half-ready."""
     connection.execute(
         "UPDATE ops.duty SET state = 'missed', updated_at = %(now)s"
-        " WHERE released_at IS NULL AND state <> 'missed' AND due_at < %(now)s",
+        " WHERE released_at IS NULL AND owed AND state <> 'missed' AND due_at < %(now)s",
         {"now": now},
     )
 
@@ -127,8 +177,7 @@ def set_state(
     """Move the duties of a set that have not been released; what is missed stays missed until it is released.
 
     ``missing`` replaces what the ledger says is missing; None leaves it. A draft clears an earlier failure.
-    Without ``undecided`` duties whose draft waits for a signature stay as they are: looking at inputs takes no
-    draft back.
+    Without ``undecided`` duties that await a signature stay as they are: looking at inputs takes no draft back.
     """
     connection.execute(
         "UPDATE ops.duty SET state = CASE WHEN state = 'missed' THEN state ELSE %(state)s END, updated_at = %(now)s,"
@@ -162,6 +211,20 @@ def set_failure(
         "UPDATE ops.duty SET failure = %s, failed_at = %s, updated_at = %s"
         " WHERE province_code = %s AND period_id = %s AND release_set = %s",
         (failure, now if failure else None, now, province_code, period_id, release_set),
+    )
+
+
+def clear_failure(
+    connection: psycopg.Connection[Any], province_code: str, period_id: str, release_set: str, now: datetime
+) -> None:
+    """Building went well: what an earlier attempt said no longer holds, unless a release is still not everywhere."""
+    connection.execute(
+        "UPDATE ops.duty d SET failure = NULL, failed_at = NULL, updated_at = %(now)s"
+        " WHERE province_code = %(province)s AND period_id = %(period)s AND release_set = %(set)s"
+        " AND failure IS NOT NULL AND NOT EXISTS (SELECT FROM ops.release r JOIN ops.delivery v USING (release_id)"
+        "  WHERE r.province_code = d.province_code AND r.period_id = d.period_id AND r.release_set = d.release_set"
+        "  AND r.status = 'released' AND v.state <> 'sent')",
+        {"province": province_code, "period": period_id, "set": release_set, "now": now},
     )
 
 
@@ -214,7 +277,7 @@ def duty_statuses(
             " LEFT JOIN LATERAL (SELECT n.publication_no FROM ops.release n WHERE n.province_code = d.province_code"
             "  AND n.period_id = d.period_id AND n.release_set = d.release_set AND n.status = 'released'"
             "  AND n.stage = 'final' ORDER BY n.release_no DESC LIMIT 1) s ON true"
-            " WHERE d.province_code = ANY(%(codes)s)"
+            " WHERE d.province_code = ANY(%(codes)s) AND d.owed"
             " AND (d.released_at IS NULL OR greatest(d.due_at, d.released_at) >= %(since)s)"
             " ORDER BY d.due_at, d.period_id, d.duty",
             {"codes": list(names), "since": around - timedelta(days=days_back)},

@@ -20,15 +20,15 @@ from etl.errors import Terminal, UnknownName
 DRAFT, APPROVED, REJECTED, RELEASED, SUPERSEDED = "draft", "approved", "rejected", "released", "superseded"
 _NAMESPACE = uuid.UUID("0a2b9f52-6f3c-5d53-9d55-766000000003")
 _COLUMNS = (
-    "release_id::text, province_code, period_id, release_no, release_set, duties, stage, status, needs_sign_off,"
-    " publication_no, calendar, gaps_vi, content_sha256, manifest_sha256, corrects::text, built_at, decided_by,"
-    " decided_at, decision_comment, released_at"
+    "release_id::text, province_code, period_id, release_no, release_set, duties, products, stage, status,"
+    " needs_sign_off, publication_no, calendar, window_period_id, portal_period_id, due_at, gaps_vi, content_sha256,"
+    " manifest_sha256, corrects::text, built_at, decided_by, decided_at, decision_comment, released_at"
 )
 
 
 @dataclass(frozen=True)
 class Release:
-    """One row of ops.release."""
+    """One row of ops.release: all that it was rendered by, so that later settings do not change it."""
 
     release_id: str
     province_code: str
@@ -36,11 +36,15 @@ class Release:
     release_no: int
     release_set: str
     duties: list[str]
+    products: list[str]
     stage: str
     status: str
     needs_sign_off: bool
     publication_no: int
     calendar: str
+    window_period_id: str
+    portal_period_id: str | None
+    due_at: datetime
     gaps_vi: list[str]
     content_sha256: str
     manifest_sha256: str

@@ -4,7 +4,8 @@ SELECT d.province_code, d.period_id, d.duty, d.target_date, d.due_at, d.state, d
        d.missing_vi, d.failure, d.failed_at, r.release_no, p.label_vi AS period_label_vi
 FROM ops.duty d
 JOIN core.period p USING (period_id)
-LEFT JOIN ops.release r USING (release_id);
+LEFT JOIN ops.release r USING (release_id)
+WHERE d.owed;
 COMMENT ON VIEW mart.deadlines IS 'What is owed and by when, one line a duty of a report period: its target day, its legal instant, how far it is, and when it was released. Rows are made ahead of time. period_id is the report''s own period; portal_period_id the portal''s it is read beside.';
 COMMENT ON COLUMN mart.deadlines.state IS 'awaiting_input, building, awaiting_sign_off, released, released_late or missed.';
 COMMENT ON COLUMN mart.deadlines.released_at IS 'When its first final release went out; null: it has not.';

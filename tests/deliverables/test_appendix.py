@@ -225,6 +225,36 @@ def test_missing_is_blank_and_zero_is_zero() -> None:
     assert restated[4:6] == (None, 0)
 
 
+def test_what_the_portal_changed_is_told_in_words() -> None:
+    one = restatement_rows(1)[0]
+    changes = tuple(
+        dataclasses.replace(one, indicator_code=code, field=field, old_value=old, new_value=new)
+        for code, field, old, new in (
+            ("TOTAL", "presence", "present", "absent"),
+            ("1.4", "quality_flag", None, "TEMP_NATIONAL_REPORT_DENOMINATOR"),
+        )
+    )
+    rows = opened(restatements=changes)["Điều chỉnh số liệu"].iter_rows(values_only=True)
+    assert [row[2:6] for row in rows if isinstance(row[0], int)] == [
+        ("Tổng điểm", "Có trong số liệu", "có", "không có"),
+        ("1.4", "Cờ chất lượng", "không có", "Cổng tính theo mẫu số tạm"),
+    ]
+
+
+def test_a_group_shows_the_counts_the_portal_publishes_for_it() -> None:
+    """Only a group of one scored component has them; they must be what the other documents show."""
+    changed = tuple(
+        dataclasses.replace(row, numerator=Decimal(133449), denominator=Decimal(157457))
+        if row.indicator_code == "TDGQ"
+        else row
+        for row in appendix_data().indicators
+    )
+    rows = opened(indicators=changed)["Toàn tỉnh"].iter_rows(values_only=True)
+    groups = {row[1]: row[2:4] for row in rows if row[0] in ("I", "II", "III")}
+    assert groups["Tiến độ giải quyết (TDGQ)"] == (133449, 157457)
+    assert groups["Công khai, minh bạch (CKMB)"] == (None, None)
+
+
 def test_the_mean_is_taken_over_the_same_units_in_every_column() -> None:
     sheet = opened()["Sở, ban, ngành"]
     mean = by_name(sheet)["Trung bình khối (tính toán)"]

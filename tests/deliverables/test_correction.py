@@ -43,7 +43,7 @@ def test_what_does_not_fit_is_counted(count: int) -> None:
     shown = len(rows(made))
     assert 5 <= shown < count
     rest = f"{count - shown:,}".replace(",", ".")
-    assert f"Còn {rest} giá trị khác, đủ danh sách tại trang Chất lượng số liệu" in words(made)
+    assert f"Còn {rest} giá trị khác, đủ danh sách tại bảng dinh_chinh của dữ liệu mở" in words(made)
 
 
 def test_every_kind_of_value_is_written_as_its_field_is() -> None:
@@ -55,13 +55,15 @@ def test_every_kind_of_value_is_written_as_its_field_is() -> None:
         change("4.1", "ratio_pct", Decimal("61.1"), None),
         change("1.4", "quality_flag", None, "NO_NATIONAL_REPORT_DATA"),
         change("DIGITIZATION", "results_digitized", Decimal(1050), Decimal(12050)),
+        change("DIGITIZATION", "block", "district", "commune"),
     )
     earlier = EarlierRelease(1, READ_AT, changes)
     assert [row[2:] for row in rows(render_correction(report(earlier=earlier), number=2))] == [
         ["Nhóm Số hóa hồ sơ, điểm", "9,30", "9,31"],
         ["Chỉ số 4.1, tỷ lệ (%)", "61,10%", "chưa có số liệu"],
-        ["Chỉ số 1.4, cờ chất lượng", "chưa có số liệu", "Cổng không có dữ liệu báo cáo tổng hợp"],
+        ["Chỉ số 1.4, cờ chất lượng", "không có", "Cổng không có dữ liệu báo cáo tổng hợp"],
         ["Số liệu số hóa hồ sơ, đã số hóa kết quả giải quyết", "1.050", "12.050"],
+        ["Số liệu số hóa hồ sơ, khối", "UBND cấp huyện", "UBND cấp xã"],
     ]
 
 

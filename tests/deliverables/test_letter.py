@@ -6,7 +6,7 @@ import dataclasses
 import io
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import docx
@@ -24,7 +24,7 @@ from report_cases import (
     year_report,
 )
 
-from etl.deliver.appendix_data import UnitRow
+from etl.deliver.appendix_data import QualityRow, UnitRow
 from etl.deliver.appendix_words import ProvinceNames
 from etl.deliver.letter import render_letter
 from etl.deliver.letter_losses import losses, told_losses
@@ -164,7 +164,8 @@ def province_of_2023(**changes: object) -> Report:
     )
     april = indicators_data(
         period=Period.parse("2023-04"), units=units, national=None, restatements=(),
-        indicators=tuple(row for row in data.indicators if row.level != "component"),
+        indicators=tuple(row for row in data.indicators if row.level != "component"), quality=(),
+        snapshot=dataclasses.replace(data.snapshot, captured_at=datetime(2023, 5, 15, 21, 0, tzinfo=UTC)),
     )  # fmt: skip
     may = Period.parse("2023-05")
     return report(
@@ -341,7 +342,49 @@ def test_gaps_are_told_once_and_the_rest_counted() -> None:
     assert text.count(said) == 1
     assert "- Thiếu A." in text
     many = text_of(report(gaps=tuple(f"Thiếu {n}." for n in range(30))))
-    assert "Và 18 nội dung khác" in many
+    # 30 gaps, the portal's stand-in denominator and a unit that went; 12 are told.
+    assert "Và 20 nội dung khác, nêu tại Phiếu chất lượng số liệu" in many
+
+
+def test_what_the_figures_say_of_themselves_is_told_without_anyone_naming_it_a_gap() -> None:
+    """The inputs may all be there and the figures provisional all the same."""
+    nothing = "Không ghi nhận số liệu tạm thời"
+    month, quarter, year = (text_of(case(gaps=())) for case in (report, quarter_report, year_report))
+    for text in (month, quarter, year):
+        assert "- Chỉ số 1.4: Cổng tính theo mẫu số tạm, điểm có thể thay đổi." in text
+        assert nothing not in text
+    assert "Số liệu tạm thời: được chụp khi quý III/2026 chưa kết thúc (ngày cuối kỳ: 30/09/2026)" in quarter
+    assert "Số liệu tạm thời: được chụp khi năm 2026 chưa kết thúc" in year
+    assert "chưa kết thúc" not in month
+    assert "- Sở A không có trong kỳ này." in month
+    whole = report(gaps=())
+    clean = dataclasses.replace(
+        whole.indicators,
+        units=tuple(dataclasses.replace(one, flags=()) for one in whole.indicators.units),
+        indicators=tuple(dataclasses.replace(one, quality_flag=None) for one in whole.indicators.indicators),
+        quality=(),
+    )
+    assert nothing in text_of(report(gaps=(), indicators=clean))
+
+
+def test_a_unit_that_went_is_told_with_the_period_as_documents_name_it() -> None:
+    went = QualityRow(
+        "missing_unit", "H44.09", "warn", "warned", "không có", "2026-07",
+        "Sở A có trong kỳ 2026-07 nhưng không có trong kỳ này.",
+    )  # fmt: skip
+    text = text_of(report(indicators=indicators_data(quality=(went,))))
+    assert "Sở A có trong tháng 7/2026 nhưng không có trong kỳ này." in text
+    assert "2026-07" not in text
+
+
+def test_the_blank_date_bears_the_year_in_which_it_can_be_signed() -> None:
+    due = {"period": Period.parse("2026-12"), "due_on": date(2026, 12, 17)}
+    assert ", ngày       tháng       năm 2026" in text_of(report(**due))
+    data = indicators_data()
+    snapshot = dataclasses.replace(data.snapshot, captured_at=datetime(2026, 12, 31, 21, 0, tzinfo=UTC))
+    # Read again on New Year's morning in Vietnam: what corrects December is signed in January.
+    later = report(indicators=dataclasses.replace(data, snapshot=snapshot), **due)
+    assert ", ngày       tháng       năm 2027" in text_of(later)
 
 
 def test_changes_since_the_last_release() -> None:

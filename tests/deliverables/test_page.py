@@ -26,11 +26,12 @@ from report_cases import (
     preliminary_report,
     quarter_report,
     report,
+    restatements,
     sample_report,
     year_report,
 )
 
-from etl.deliver.appendix_data import UnitRow
+from etl.deliver.appendix_data import QualityRow, UnitRow
 from etl.deliver.page import render_page
 from etl.deliver.report import Report
 from etl.deliver.sheet_conventions import load_workbook_style
@@ -171,6 +172,56 @@ def test_restated_values_and_checks_are_told() -> None:
     checks = table(root, "bang-kiem-tra").text
     for row in (*told.indicators.quality, *told.digitization.quality):
         assert row.detail in checks
+
+
+def test_what_a_source_changed_is_told_in_words_also_where_it_is_no_figure_of_the_portal() -> None:
+    one = restatements(1)[0]
+    changes = tuple(
+        dataclasses.replace(one, indicator_code=code, field=field, old_value=old, new_value=new)
+        for code, field, old, new in (
+            ("DIGITIZATION", "results_digitized", Decimal(1205), Decimal(1210)),
+            ("DIGITIZATION", "block", "district", "commune"),
+            ("DIGITIZATION", "presence", "absent", "present"),
+            ("1.4", "quality_flag", "TEMP_NATIONAL_REPORT_DENOMINATOR", None),
+        )
+    )
+    earlier = dataclasses.replace(earlier_release(0), changes=changes)
+    body = table(parsed(render_page(report(earlier=earlier)).decode()), "bang-dinh-chinh").all("tbody")[0]
+    rows = [[cell.text for cell in row.children if isinstance(cell, Node)] for row in body.all("tr")]
+    assert [row[1:5] for row in rows] == [
+        ["Số hóa hồ sơ", "Đã số hóa kết quả giải quyết", "1.205", "1.210"],
+        ["Số hóa hồ sơ", "Khối", "UBND cấp huyện", "UBND cấp xã"],
+        ["Số hóa hồ sơ", "Có trong số liệu", "không có", "có"],
+        ["1.4", "Cờ chất lượng", "Cổng tính theo mẫu số tạm", "không có"],
+    ]
+
+
+def test_a_matter_of_quality_is_told_without_codes() -> None:
+    rows = (
+        QualityRow("check", "block_known", "fail", "passed", "0/38", "country, province, commune", "Cấp đã biết."),
+        QualityRow(
+            "missing_unit", "H44.09", "warn", "warned", "không có", "2026-07",
+            "Sở A có trong kỳ 2026-07 nhưng không có trong kỳ này.",
+        ),
+    )  # fmt: skip
+    captures = indicators_data().snapshot.captures
+    listed = dataclasses.replace(captures[0], group_code="MANIFEST", sha256="f" * 64)
+    snapshot = dataclasses.replace(indicators_data().snapshot, captures=(*captures, listed))
+    root = parsed(render_page(report(indicators=indicators_data(quality=rows, snapshot=snapshot))).decode())
+    checks, sources = table(root, "bang-kiem-tra").text, table(root, "bang-nguon").text
+    assert "cả nước; toàn tỉnh; cấp xã" in checks
+    assert "Sở A có trong tháng 7/2026 nhưng không có trong kỳ này." in checks
+    assert "2026-07" not in checks
+    assert "danh mục các câu trả lời của lần chụp" in sources
+    assert "MANIFEST" not in sources
+
+
+def test_figure_and_unit_of_the_overview_are_two_words() -> None:
+    """A screen reader says what stands together as one word, and a narrow screen breaks it anywhere."""
+    root = tree_of("month")
+    told = [node.text for node in root.all("p") if node.attributes.get("class") == "figure"]
+    assert "66,53 /100 điểm" in told
+    assert "\u22121,35 điểm" in told
 
 
 def test_what_was_read_is_told_with_its_whole_hash() -> None:

@@ -237,7 +237,9 @@ def test_a_corrected_form_is_told_in_words() -> None:
     moved = dataclasses.replace(row, field="block", old_value="district", new_value="commune")
     earlier = dataclasses.replace(cases.earlier_release(0), changes=(row, moved))
     lines = section(cases.report(earlier=earlier), "Điều chỉnh").splitlines()
-    assert {"Số hóa", "Đã số hóa kết quả giải quyết", "Khối", "UBND cấp huyện", "UBND cấp xã"} <= set(lines)
+    assert {"Số hóa hồ sơ", "Đã số hóa kết quả giải quyết", "Khối", "UBND cấp huyện", "UBND cấp xã"} <= set(
+        lines
+    )
 
 
 def test_agreement_with_the_portal_counts_every_pair_and_shows_the_worst_first() -> None:

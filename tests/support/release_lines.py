@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 Value = Decimal | str | None
+Tables = dict[str, list["Line"]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def _pair(expected: Line, found: Line) -> tuple[Walk, Line]:
     walk = Walk()
     for name, value in found.values.items():
         walk.compared += 1
-        walk.blank += value is None and expected.values[name] is None
+        walk.blank += value in (None, "—") and value == expected.values[name]
         # "0" and a blank are never the same; 8.4 and 8.40 are.
         if value != expected.values[name]:
             walk.differences.append(Difference(found.places[name], expected.values[name], value))

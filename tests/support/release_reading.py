@@ -19,9 +19,7 @@ import openpyxl
 from deliverables.page_reading import Node, parsed, table
 from openpyxl.worksheet.worksheet import Worksheet
 
-from support.release_lines import Line, Value, figure, vietnamese
-
-Tables = dict[str, list[Line]]
+from support.release_lines import Line, Tables, Value, figure, vietnamese
 
 GROUPS = {
     "CKMB": "Công khai, minh bạch",
@@ -287,7 +285,9 @@ def read_page(path: Path) -> Tables:
         _page_lines(path, table(root, "bang-tinh"), {"Hạng": "rank", "Tổng điểm": "total"}, name=1)
     )
     parts = {"Tử số": "numerator", "Mẫu số": "denominator", "Tỷ lệ (%)": "ratio_pct"}
-    found["indicators"] = list(_page_lines(path, table(root, "bang-chi-so"), parts | score, name=0))
+    lines = _page_lines(path, table(root, "bang-chi-so"), parts | score, name=0)
+    # The total has no code of the catalogue: its line is the one without.
+    found["indicators"] = [Line((one.key[0] or "TOTAL",), one.values, one.places) for one in lines]
     units = _titles() | {
         "Hạng": "rank_in_block",
         "Tổng điểm": "total",

@@ -392,7 +392,9 @@ def correction() -> Doc:
         "plain",
     ))  # fmt: skip
     block(document, "{%p if bo_sung %}")
-    body(document, ("Bản lần {{ lan_moi }} bổ sung số liệu mà bản lần {{ lan_cu }} ghi là còn thiếu:", "plain"))
+    body(
+        document, ("Bản lần {{ lan_moi }} bổ sung số liệu mà bản lần {{ lan_cu }} ghi là còn thiếu:", "plain")
+    )
     block(document, "{%p for b in bo_sung %}")
     body(document, ("- {{ b }}", "plain"))
     block(document, "{%p endfor %}")
@@ -409,7 +411,7 @@ def correction() -> Doc:
         words=2,
     )  # fmt: skip
     body(document, (
-        "{% if con_lai %}Còn {{ con_lai }} giá trị khác, đủ danh sách tại trang Chất lượng số liệu của Phụ lục. "
+        "{% if con_lai %}Còn {{ con_lai }} giá trị khác, đủ danh sách tại bảng dinh_chinh của dữ liệu mở. "
         "{% endif %}Các nội dung khác của Báo cáo được cập nhật tại bản phát hành lần {{ lan_moi }}./.", "plain",
     ))  # fmt: skip
     block(document, "{%p endif %}")

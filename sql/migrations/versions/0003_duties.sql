@@ -24,6 +24,7 @@ CREATE TABLE ops.duty (
     final_at          timestamptz NOT NULL,
     due_at            timestamptz NOT NULL,
     needs_sign_off    boolean NOT NULL,
+    owed              boolean NOT NULL DEFAULT true,
     state             text NOT NULL CHECK (state IN
         ('awaiting_input', 'building', 'awaiting_sign_off', 'released', 'released_late', 'missed')),
     missing_vi        text[] NOT NULL DEFAULT '{}',
@@ -52,6 +53,7 @@ COMMENT ON COLUMN ops.duty.preliminary_at IS 'Preliminary run, where the target 
 COMMENT ON COLUMN ops.duty.final_at IS 'Final run, right after the window has closed.';
 COMMENT ON COLUMN ops.duty.due_at IS 'The legal instant: the last second before the 18th, Vietnam.';
 COMMENT ON COLUMN ops.duty.needs_sign_off IS 'A person approves before anything leaves.';
+COMMENT ON COLUMN ops.duty.owed IS 'False: duties.yml took it back before it fell due; nobody is reminded of it.';
 COMMENT ON COLUMN ops.duty.state IS 'awaiting_input, building, awaiting_sign_off, released, released_late or missed.';
 COMMENT ON COLUMN ops.duty.missing_vi IS 'What lacked when it was last looked at, in Vietnamese.';
 COMMENT ON COLUMN ops.duty.failure IS 'What the last attempt to build or send it said; null: it went well, or none was made.';
@@ -68,11 +70,15 @@ CREATE TABLE ops.release (
     release_no       int  NOT NULL CHECK (release_no > 0),
     release_set      text NOT NULL,
     duties           text[] NOT NULL,
+    products         text[] NOT NULL,
     stage            text NOT NULL CHECK (stage IN ('preliminary', 'final')),
     status           text NOT NULL CHECK (status IN ('draft', 'approved', 'rejected', 'released', 'superseded')),
     needs_sign_off   boolean NOT NULL,
     publication_no   bigint NOT NULL,
     calendar         text NOT NULL CHECK (calendar IN ('administrative', 'calendar')),
+    window_period_id text NOT NULL REFERENCES core.period,
+    portal_period_id text REFERENCES core.period,
+    due_at           timestamptz NOT NULL,
     gaps_vi          text[] NOT NULL,
     content_sha256   text NOT NULL,
     manifest_sha256  text NOT NULL,
@@ -84,6 +90,7 @@ CREATE TABLE ops.release (
     decision_comment text,
     released_at      timestamptz,
     UNIQUE (province_code, period_id, release_no),
+    CHECK (cardinality(products) = cardinality(duties)),
     CHECK (status <> 'released' OR released_at IS NOT NULL),
     CHECK (released_at IS NULL OR status IN ('released', 'superseded')),
     CHECK (status NOT IN ('approved', 'rejected') OR decided_at IS NOT NULL),
@@ -98,11 +105,15 @@ COMMENT ON COLUMN ops.release.period_id IS 'Report period.';
 COMMENT ON COLUMN ops.release.release_no IS 'Number within province and period, from 1; a refused draft keeps its number.';
 COMMENT ON COLUMN ops.release.release_set IS 'Which documents: see duties.yml.';
 COMMENT ON COLUMN ops.release.duties IS 'Duties it fulfils.';
+COMMENT ON COLUMN ops.release.products IS 'What was made for each of the duties, in their order.';
 COMMENT ON COLUMN ops.release.stage IS 'preliminary: the figures'' days had not ended; it fulfils no duty.';
 COMMENT ON COLUMN ops.release.status IS 'draft, approved, rejected, released, superseded (a later release or draft of the same set stands).';
 COMMENT ON COLUMN ops.release.needs_sign_off IS 'Whether a person had to approve.';
 COMMENT ON COLUMN ops.release.publication_no IS 'The warehouse as it stood at this publication is what the documents were rendered from.';
 COMMENT ON COLUMN ops.release.calendar IS 'Calendar of the digitization figures.';
+COMMENT ON COLUMN ops.release.window_period_id IS 'Period of the digitization figures in that calendar.';
+COMMENT ON COLUMN ops.release.portal_period_id IS 'The portal''s period it is read beside.';
+COMMENT ON COLUMN ops.release.due_at IS 'The legal instant as it was when the draft was made.';
 COMMENT ON COLUMN ops.release.gaps_vi IS 'What was missing or provisional, as the documents say it.';
 COMMENT ON COLUMN ops.release.content_sha256 IS 'Hash over the documents without reference to earlier releases: equal means the same numbers.';
 COMMENT ON COLUMN ops.release.manifest_sha256 IS 'Hash of manifest.json, which names every file with its hash.';
