@@ -152,6 +152,11 @@ def decide(
     status = release_stages.decide(settings, release_id, approved, who, comment, system_clock)
     if status == APPROVED:
         gone = release_stages.publish_release(settings, release_id, system_clock)
+        if not gone["released"]:
+            raise Terminal(
+                "the draft was approved, but a newer one has taken its place: nothing went out",
+                "look at the newest draft and decide on it: `bochiso release list --waiting`",
+            )
         out.print(f"released   {gone['folder']}", soft_wrap=True, markup=False)
     else:
         out.print(status if not approved else f"{status} already")

@@ -13,7 +13,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from typing import Literal
 
@@ -33,6 +33,7 @@ Kind = Literal[
     "due_today",
     "refused",
     "build_failed",
+    "not_built",
     "awaits_sign_off",
     "inputs_missing",
     "released_late",
@@ -48,6 +49,7 @@ _FIRST_SAID: tuple[Kind, ...] = (
     "due_today",
     "refused",
     "build_failed",
+    "not_built",
     "awaits_sign_off",
     "inputs_missing",
 )
@@ -55,6 +57,8 @@ _FIRST_SAID: tuple[Kind, ...] = (
 _ON_THEIR_OWN: tuple[Kind, ...] = ("released_late", "restated")
 _ORDER: tuple[Kind, ...] = _FIRST_SAID + _ON_THEIR_OWN
 
+# On the target day at this hour inputs have been waited for since 14:00 (``go_ahead_at``) and a draft takes minutes.
+NOT_BUILT_AFTER = time(15, 30)
 # Working days before the target day on which missing inputs are told (issue: target -3 and -1).
 FIRST_WARNING, LAST_WARNING = 3, 1
 # A late release is no news any more after so many days: a new installation must not tell last year's.
@@ -207,8 +211,15 @@ def _deadline(
         return Matter("missed", due_day.isoformat(), "urgent", status)
     if today == due_day:
         return Matter("due_today", due_day.isoformat(), "urgent", status)
-    if status.state not in (AWAITING_INPUT, BUILDING) or not status.missing:
+    if status.state not in (AWAITING_INPUT, BUILDING):
         return None
+    if not status.missing:
+        # Nothing lacks and nothing was made: a paused DAG, a killed builder. Said while offices are still open.
+        idle = status.failure is None and not status.waits and status.refused_at is None
+        since = datetime.combine(
+            max(status.target_day, status.final_at.astimezone(VIETNAM).date()), NOT_BUILT_AFTER, VIETNAM
+        )
+        return Matter("not_built", "target", "urgent", status) if idle and now >= since else None
     if today >= warning_day(status.target_day, LAST_WARNING, overrides):
         return Matter("inputs_missing", "t-1", "urgent", status)
     if today >= warning_day(status.target_day, FIRST_WARNING, overrides):

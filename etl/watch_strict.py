@@ -14,7 +14,7 @@ from etl.watch_events import FIRST_WARNING, Kind, Matter, matters, warning_day
 WELL = 0
 # As everywhere on the command line: 5 something is missing or waits, 3 a person must act (etl/errors.py).
 WAITS, ACT = ReportNotReady.exit_code, Terminal.exit_code
-_ACT: tuple[Kind, ...] = ("missed", "due_today", "refused", "build_failed")
+_ACT: tuple[Kind, ...] = ("missed", "due_today", "refused", "build_failed", "not_built")
 _SHOWN = 160
 
 
@@ -77,6 +77,8 @@ def _words(matter: Matter) -> str:
             return f"the draft was refused by {who}: {one_line(status.refusal or 'no comment', _SHOWN)}"
         case "build_failed":
             return f"the last attempt failed: {one_line(status.failure or '', _SHOWN)}"
+        case "not_built":
+            return f"nothing lacks, but no draft was made; {_due(status)}"
         case "awaits_sign_off":
             return f"{draft} waits for a signature; {_due(status)}"
         case "inputs_missing":

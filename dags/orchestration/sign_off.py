@@ -10,7 +10,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOper
 from airflow.sdk import Param
 
 from etl.errors import Transient
-from orchestration.outcomes import run_stage
+from orchestration.outcomes import TerminalFailure, run_stage
 
 RELEASE = "etl.release_stages"
 # The answer must reach the ledger: asking again after a failed try would lose it. 5 minutes in all.
@@ -62,7 +62,7 @@ class SignOff(ApprovalOperator):
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
-        """Record the answer. Raises TerminalFailure where the ledger has been told otherwise in the meantime."""
+        """Record the answer. Where the ledger has been told otherwise in the meantime, it changes nothing."""
         answer = HITLOperator.execute_complete(self, context, event)
         approved = answer["chosen_options"] == [self.APPROVE]
         self.hitl_summary_extra["approved"] = approved
@@ -72,6 +72,10 @@ class SignOff(ApprovalOperator):
         for wait_seconds in (*WAITS_SECONDS, None):
             try:
                 return run_stage("decide", self.built["release_id"], approved, who, comment, module=RELEASE)
+            except TerminalFailure as error:
+                # Somebody has decided otherwise in the meantime, or there is a newer draft: the ledger's word stands.
+                log.warning("the answer changes nothing: %s", error)
+                return None
             except Transient as error:
                 if wait_seconds is None:
                     raise

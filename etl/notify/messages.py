@@ -91,6 +91,7 @@ def message(event: Event, duties: Mapping[str, Duty]) -> Message:
 _TITLES = {
     "inputs_missing": "{report} còn thiếu số liệu đầu vào",
     "build_failed": "{report} lập hoặc gửi không thành công",
+    "not_built": "{report} chưa có dự thảo",
     "awaits_sign_off": "dự thảo {report} chờ ký duyệt",
     "refused": "dự thảo {report} không được duyệt",
     "due_today": "hôm nay là hạn gửi {report}",
@@ -101,6 +102,7 @@ _TITLES = {
 _OPENINGS = {
     "inputs_missing": "{report} của {province} còn thiếu số liệu đầu vào.",
     "build_failed": "lần lập hoặc gửi {report} gần nhất của {province} không thành công.",
+    "not_built": "{report} của {province} không thiếu số liệu đầu vào nhưng đến nay chưa có dự thảo.",
     "awaits_sign_off": "dự thảo {report} của {province} đã lập xong, chờ ký duyệt.",
     "refused": "dự thảo {report} của {province} không được duyệt, cần sửa và trình lại.",
     "due_today": "{report} của {province} chưa phát hành. Hôm nay là ngày cuối cùng của thời hạn.",
@@ -118,7 +120,7 @@ def _time_left(facts: Facts) -> str:
 
 def _dates(event: Event) -> str:
     """The days that still lie ahead; the due instants stand with each duty."""
-    if event.kind not in ("inputs_missing", "awaits_sign_off", "refused", "build_failed"):
+    if event.kind not in ("inputs_missing", "awaits_sign_off", "refused", "build_failed", "not_built"):
         return ""
     facts = event.facts
     target = min(status.target_day for status in facts.statuses)

@@ -21,6 +21,7 @@ CASES = {
         status(failure="the portal answers HTTP 503", failed_at=at("2026-10-12 05:00")), "2026-10-12 07:10",
         ["the portal answers HTTP 503", "12/10/2026 05:00", "bochiso release build --province H44 --period 2026-10"],
     ),
+    "not_built": (status(), "2026-10-16 15:30", ["đến nay chưa có dự thảo", "lập ngay", "bochiso release build"]),
     "awaits_sign_off": (draft(), "2026-10-15 07:10", ["bản số 1", "Required Actions", "bochiso release approve", "Lãnh đạo Sở"]),
     "refused": (
         status(refused_by="Nguyễn Văn A", refusal="Sai tổng cột 9", refused_at=at("2026-10-12 10:00")), "2026-10-12 10:10",

@@ -38,6 +38,8 @@ CASES = [
         "2026-10-16 10:10",
         replace(RESTATED, restated=0),
     ),
+    ("not_built", status(), "2026-10-16 15:30", draft()),
+    ("not_built", status(state="building"), "2026-10-16 20:10", replace(LACKS, state="building")),
     ("awaits_sign_off", draft(), "2026-10-15 05:10", status(state="building")),
     ("refused", REFUSED, "2026-10-12 10:10", status()),
     ("due_today", status(), "2026-10-17 00:10", status(state="released", released_at=at("2026-10-16 09:00"))),
@@ -67,7 +69,8 @@ def test_each_kind_is_raised_by_its_status_and_not_by_its_twin(
 
 def test_every_kind_has_a_case() -> None:
     assert {case[0] for case in CASES} == {
-        "missed", "due_today", "refused", "build_failed", "awaits_sign_off", "inputs_missing", "released_late", "restated",
+        "missed", "due_today", "refused", "build_failed", "not_built", "awaits_sign_off", "inputs_missing", "released_late",
+        "restated",
     }  # fmt: skip
 
 
@@ -84,7 +87,8 @@ def test_the_due_instant_itself_is_still_in_time() -> None:
 def test_days_are_vietnams_wherever_the_instant_comes_from() -> None:
     utc = datetime.fromisoformat("2026-10-16T17:00:00+00:00")  # midnight of the 17th in Vietnam
     assert kinds(events([status()], utc)) == ["due_today"]
-    assert events([status()], utc - timedelta(seconds=1)) == ()
+    assert kinds(events([status()], utc - timedelta(seconds=1))) == ["not_built"]
+    assert events([status()], utc - timedelta(hours=9)) == ()
 
 
 def test_an_instant_without_a_zone_is_refused() -> None:
@@ -324,7 +328,7 @@ def test_a_month_hour_by_hour_says_each_thing_once_and_on_its_day() -> None:
         ("H44", "restated", "25 05:10"),
     ]
     assert max(counts.values()) == 1
-    assert {kind for _, kind, _ in said} == {case[0] for case in CASES}
+    assert {kind for _, kind, _ in said} == {case[0] for case in CASES} - {"not_built"}
 
 
 def test_a_month_with_the_watcher_off_for_three_days_loses_nothing_that_still_stands() -> None:
