@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from etl.deliver.appendix_data import LOOKS_BACK, AppendixData, Capture, IndicatorRow, QualityRow, UnitRow
 from etl.deliver.sheet_conventions import Band as Band  # named here for whoever writes of ratings
-from etl.deliver.sheet_conventions import load_workbook_style
 from etl.deliver.sheet_text import number_vi, time_vi
 from etl.errors import UnknownName
 from etl.periods import Period
@@ -88,10 +87,6 @@ class ProvinceNames:
         }
     )
     report_symbol: str = "BC-VP"
-
-
-# The shipped ratings, a convention among users of the portal, not a rule of law: every use is labelled so.
-CONVENTION_BANDS = load_workbook_style().bands
 
 
 def band_of(unit: UnitRow, bands: Sequence[Band]) -> str | None:

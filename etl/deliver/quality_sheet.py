@@ -5,17 +5,13 @@ What is told is gathered in ``quality_sheet_words``; the page is ``quality_sheet
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from etl.deliver.quality_sheet_words import tell
 from etl.deliver.report import Report
+from etl.html_template import html_template
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-_TEMPLATES = Path(__file__).parent / "quality_sheet"
+_TEMPLATE = Path(__file__).parent / "quality_sheet" / "quality_sheet.html.j2"
 
 
 def render_quality_sheet(report: Report) -> bytes:
@@ -24,20 +20,4 @@ def render_quality_sheet(report: Report) -> bytes:
     No script, no outside resource (a policy in the page forbids both). Verdicts are words, never colours
     alone; what does not fit on a few sheets of paper is counted, and the open data's table that holds it named.
     """
-    return _page().render(told=tell(report)).encode("utf-8")
-
-
-@cache
-def _page() -> Template:
-    # Here, not above: jinja2 takes about 60 ms to import, which a caller that renders nothing need not pay.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("quality_sheet.html.j2")
+    return html_template(_TEMPLATE).render(told=tell(report)).encode("utf-8")

@@ -14,10 +14,10 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from etl.html_template import html_template
 from etl.inbox.receipt_data import (
     Block,
     Check,
@@ -37,9 +37,6 @@ from etl.inbox.receipt_words import (
     tell,
 )
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
 __all__ = [
     "Block",
     "Check",
@@ -56,7 +53,7 @@ __all__ = [
 ]
 
 SCHEMA = "bochiso.receipt/1"
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATE = Path(__file__).parent / "templates" / "receipt.html.j2"
 _LONGEST = {"file_name": LONGEST_FILE_NAME, "value": LONGEST_VALUE}
 # The file systems of Linux, Windows and macOS allow 255 bytes (or characters) in a name.
 _LONGEST_NAME_BYTES = 255
@@ -96,23 +93,7 @@ def receipt_html(receipt: Receipt) -> bytes:
     No script, no outside resource (a policy in the page forbids both), readable on paper and phone.
     Raises as ``tell`` does.
     """
-    return _page().render(told=tell(receipt)).encode("utf-8")
-
-
-@cache
-def _page() -> Template:
-    # Here, not above: jinja2 takes about 60 ms to import, which a caller of receipt_text need not pay.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("receipt.html.j2")
+    return html_template(_TEMPLATE).render(told=tell(receipt)).encode("utf-8")
 
 
 def receipt_text(receipt: Receipt) -> str:
