@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from etl.duties import DutyDue, duties_file, load_duties, owed
+from etl.duties import DueInput, DutyDue, duties_file, load_duties, owed
 from etl.errors import ReportNotReady, UnknownName
 from etl.periods import VIETNAM, Period
 from etl.readiness import FINAL, PRELIMINARY, assess, fresh_from
@@ -32,6 +32,7 @@ Job = dict[str, Any]
 AHEAD = timedelta(days=92)
 PRELIMINARY_KEY = "/preliminary"
 GIVEN_UP = timedelta(days=31)
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=VIETNAM)
 # An installation that was off for longer than it looks ahead owed something meanwhile; a year of that is told.
 BACK = timedelta(days=366)
 
@@ -237,9 +238,7 @@ def captures_due(settings: Settings, clock: Clock) -> list[dict[str, str]]:
                 if wanted.source != "national_portal" or not _can_be_read(wanted.period):
                     continue
                 newest = last_read_whole(warehouse, province.code, wanted.period.id)
-                if newest is None or newest < _read_again(
-                    due, now, fresh_from(due, wanted, _stage(due, now))
-                ):
+                if newest is None or newest < _stale_before(due, wanted, now):
                     due_now[province.slug, wanted.period.id] = None
     return [{"province": province, "period": period} for province, period in due_now]
 
@@ -253,13 +252,20 @@ def _morning(due: DutyDue) -> datetime:
     return datetime.combine(due.read_from, time(), VIETNAM)
 
 
-def _stage(due: DutyDue, now: datetime) -> str:
-    return FINAL if now >= due.cut_off else PRELIMINARY
+def _stale_before(due: DutyDue, wanted: DueInput, now: datetime) -> datetime:
+    """A whole reading from before this instant is read again.
 
-
-def _read_again(due: DutyDue, now: datetime, fresh: datetime) -> datetime:
-    """A reading before this instant is read again: once after the window has closed, restated or not."""
-    return max(fresh, due.cut_off) if now >= due.cut_off else fresh
+    Once after the window has closed, restated or not; for a preliminary report on its own day; and a reading of a
+    period that still ran, once that has ended. Until then one whole reading is enough, also of a running quarter.
+    """
+    ended = wanted.window.ends_at
+    stale = ended if now >= ended else _LONG_AGO
+    if now >= due.cut_off:
+        return max(stale, due.cut_off)
+    on_the_day = datetime.combine(due.target_day, time(), VIETNAM)
+    if due.preliminary_at is not None and now >= on_the_day:
+        return max(stale, fresh_from(due, wanted, PRELIMINARY))
+    return stale
 
 
 def _open(warehouse: Warehouse, province_code: str) -> set[tuple[str, str]]:

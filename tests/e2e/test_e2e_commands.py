@@ -193,10 +193,10 @@ def test_periods_lists_the_seventeen_reports_of_a_year(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-def test_the_demo_keeps_to_its_own_home_and_shows_where_things_are(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    done = bochiso(home, "demo")
-    assert done.returncode == 0, done.stderr
+def test_the_demo_keeps_to_its_own_home_and_shows_where_things_are(
+    demonstration: tuple[Path, subprocess.CompletedProcess[str]],
+) -> None:
+    home, done = demonstration
     book = home / "demo" / "deliverables" / "phu_tho" / "2026-08" / "phu-luc-bo-chi-so-2026-08.xlsx"
     form = home / "demo" / "deliverables" / "phu_tho" / "2026-09" / "bieu-so-hoa-2026-09.xlsx"
     for part in (str(book), str(form), "index.html", "postgresql://127.0.0.1:"):

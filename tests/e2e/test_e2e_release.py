@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,10 @@ pytestmark = pytest.mark.slow
 WHO = "Nguyễn Văn A"
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def home(demonstration: tuple[Path, subprocess.CompletedProcess[str]]) -> Path:
     """The demonstration's home: August read, a form handed in, drafts of the September report."""
-    root = tmp_path_factory.mktemp("release") / "home"
-    done = bochiso(root, "demo")
-    assert done.returncode == 0, done.stderr
+    root, done = demonstration
     assert done.stdout.count("approve it: bochiso release approve") == 2
     return root / "demo"
 

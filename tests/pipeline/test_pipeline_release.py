@@ -227,3 +227,24 @@ def test_an_older_state_of_the_warehouse_is_read_as_it_was(ready: Office) -> Non
     assert ready.ask("SELECT array_agg(publication_no ORDER BY publication_no) FROM mart.snapshots") == [
         (list(range(1, all_of_them + 1)),)
     ]
+
+
+def test_the_portal_is_read_until_it_has_answered_and_once_more_for_the_final_report(
+    server: EmbeddedServer, portal_database: str, tmp_path: Path
+) -> None:
+    """A running quarter too: one whole reading is enough until the window of the report has closed."""
+
+    def due(*now: int) -> list[str]:
+        office.now = datetime(2026, *now, tzinfo=VIETNAM)
+        return [one["period"] for one in report_stages.captures_due(office.settings, office.clock)]
+
+    with database(server, portal_database) as url:
+        office = Office(Settings(home=tmp_path / "home", warehouse_url=url), BEFORE_TARGET)
+        # The sample portal's August is there, read on 26 September: after the end of the month, so it stands.
+        assert due(12, 9, 4) == []
+        assert due(12, 10, 4) == ["2026-11", "2026-Q4", "2026"]
+        read_portal(office, datetime(2026, 12, 10, 4, 5, tzinfo=VIETNAM), "2026-11")
+        read_portal(office, datetime(2026, 12, 10, 4, 6, tzinfo=VIETNAM), "2026-Q4")
+        assert due(12, 11, 4) == ["2026"]
+        assert due(12, 14, 23) == ["2026"]
+        assert due(12, 15, 4) == ["2026-11", "2026-Q4", "2026"]

@@ -152,6 +152,8 @@ def test_every_duty_of_bà_rịa_vũng_tàu_in_2023_leaves_in_time(tmp_path: Pat
             "year": 2023,
             "province": "ba_ria_vung_tau",
             "past": True,
+            "read_from_day": 15,  # an office's own duties.yml: one reading a period, on the morning of the report
+            "quiet": True,
             "first": "2023-01-01",
             "last": "2023-12-31",
             "catalogue": todays_catalogue_since(tmp_path, SINCE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import yaml
 
 from etl.airflow_environment import airflow_environment
 from etl.airflow_launch import migrate_airflow
+from etl.duties import duties_file
 from etl.settings import PROJECT_ROOT, Settings
 from etl.stages import ready_warehouse
 from etl.warehouse.embedded import ensure_running
@@ -88,6 +90,10 @@ def rehearse(home: Path, plan: Mapping[str, Any], *, timeout: float = 900) -> Ye
         encoding="utf-8",
     )
     (home / "sent").mkdir()
+    if day := plan.get("read_from_day"):
+        shipped = duties_file(home).read_text(encoding="utf-8")
+        own = re.sub(r"read_from_day: \d+", f"read_from_day: {day}", shipped)
+        (home / "duties.yml").write_text(own, encoding="utf-8")
     server = ensure_running(home)
     try:
         environment = airflow_environment(settings, server)
